@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Check reports values that are well-formed but cannot be served: out of range, unknown, contradictory. Load and Parse
+// call it; a caller that changes a Config afterwards, by flags say, calls it again.
+func (s Schema) Check(c Config) error { return join(s.check(c)) }
+
+func (s Schema) check(c Config) []*Error {
+	var k checker
+	k.sources(c.Sources, s.Sources)
+	k.kinds(c.Kinds, s.Kinds)
+	k.env(c.Process.Env)
+	k.dataStream(c.Output.DataStream)
+	k.limits(c.Limits)
+	k.short("host.id", c.Host.ID)
+	k.short("host.name", c.Host.Name)
+	k.short("agent.id", c.Agent.ID)
+	between(&k, "shutdown.grace", c.Shutdown.Grace, 0, time.Hour)
+	return k.faults
+}
+
+// checker gathers the faults of one configuration.
+type checker struct{ faults []*Error }
+
+func (k *checker) report(key, format string, args ...any) {
+	k.faults = append(k.faults, &Error{Key: key, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (k *checker) sources(sources, known []string) {
+	if len(sources) == 0 {
+		k.report("sources", "no source (want at least one of %s)", list(known))
+	}
+	k.twice("sources", sources)
+	for i, name := range sources {
+		if !slices.Contains(known, name) {
+			k.report(fmt.Sprintf("sources[%d]", i), "%s", unknown("source", name, known))
+		}
+	}
+}
+
+func (k *checker) kinds(kinds map[string]Kind, known []KindDefault) {
+	names := make([]string, len(known))
+	for i, d := range known {
+		names[i] = d.Name
+	}
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		if !slices.Contains(names, name) {
+			k.report("kinds", "%s", unknown("kind", name, names))
+		} else if kinds[name].Required && !kinds[name].Enabled {
+			k.report(child("kinds", name), "a required kind cannot be disabled (required: true, enabled: false)")
+		}
+	}
+}
+
+func (k *checker) env(names []string) {
+	k.twice("process.env", names)
+	for i, name := range names {
+		if name == "" || strings.Contains(name, "=") {
+			k.report(fmt.Sprintf("process.env[%d]", i), "%s is not the name of a variable", quote(name))
+		}
+	}
+}
+
+// maxDataset leaves room in a data set's 100 bytes for the longest category.
+const maxDataset = 100 - len(".process")
+
+func (k *checker) dataStream(d DataStream) {
+	k.streamName("output.data_stream.namespace", d.Namespace, 100)
+	k.streamName("output.data_stream.dataset_prefix", d.DatasetPrefix, maxDataset)
+}
+
+// streamName holds a part of a data stream's name to the rules of Elasticsearch.
+func (k *checker) streamName(key, name string, maxBytes int) {
+	const forbidden = `\/*?"<>| ,#:-`
+	switch {
+	case name == "":
+		k.report(key, "the name is empty")
+	case len(name) > maxBytes:
+		k.report(key, "%s is %d bytes long (at most %d)", quote(name), len(name), maxBytes)
+	case name != strings.ToLower(name):
+		k.report(key, "%s is not lower case", quote(name))
+	case strings.ContainsAny(name, forbidden):
+		i := strings.IndexAny(name, forbidden)
+		k.report(key, "%s holds %q, which the name of a data stream cannot", quote(name), name[i])
+	}
+}
+
+func (k *checker) limits(l Limits) {
+	between(k, "limits.process_table", l.ProcessTable, MiB, 64*GiB)
+	k.ring("limits.rings.critical", l.Rings.Critical)
+	k.ring("limits.rings.bulk", l.Rings.Bulk)
+	between(k, "limits.queue.events", l.Queue.Events, 1, 1<<24)
+	between(k, "limits.queue.bytes", l.Queue.Bytes, MiB, 64*GiB)
+}
+
+const (
+	pageSize = 4 * KiB
+	maxRing  = GiB
+)
+
+func (k *checker) ring(key string, size Size) {
+	if size < pageSize || size > maxRing || size&(size-1) != 0 {
+		k.report(key, "%v cannot be a ring's size (want a power of two and multiple of the page size, %v to %v)", size, pageSize, maxRing)
+	}
+}
+
+func (k *checker) short(key, text string) {
+	const maxBytes = 255
+	if len(text) > maxBytes {
+		k.report(key, "%s is %d bytes long (at most %d)", quote(text), len(text), maxBytes)
+	}
+}
+
+func (k *checker) twice(key string, names []string) {
+	first := make(map[string]bool, len(names))
+	for i, name := range names {
+		if first[name] {
+			k.report(fmt.Sprintf("%s[%d]", key, i), "%s is listed twice", quote(name))
+		}
+		first[name] = true
+	}
+}
+
+// between reports a value outside low to high, both included.
+func between[T cmp.Ordered](k *checker, key string, value, low, high T) {
+	if value < low || value > high {
+		k.report(key, "%v is out of range (want %v to %v)", value, low, high)
+	}
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package config reads the sensor's configuration: one typed structure, every key with a default, read strictly.
+//
+// A file is checked as a whole. Each fault is an [*Error] with file, line, column and key path, and all of them are
+// returned at once, joined; a configuration is returned only if there is none. The package knows no probes: a [Schema]
+// brings the kinds and sources that exist.
+package config
+
+import (
+	"slices"
+	"time"
+)
+
+// Config is the whole configuration of a sensor. docs/config.example.yaml shows every key with its default.
+type Config struct {
+	Sources  []string        `yaml:"sources"` // order of preference; default: all known sources
+	Kinds    map[string]Kind `yaml:"kinds"`   // by kind; holds every known kind
+	Process  Process         `yaml:"process"`
+	Privacy  Privacy         `yaml:"privacy"`
+	Output   Output          `yaml:"output"`
+	Limits   Limits          `yaml:"limits"`
+	Host     Host            `yaml:"host"`
+	Agent    Agent           `yaml:"agent"`
+	Shutdown Shutdown        `yaml:"shutdown"`
+}
+
+// Kind says whether one kind of event is wanted.
+type Kind struct {
+	Enabled  bool `yaml:"enabled"`  // default: the kind's own
+	Required bool `yaml:"required"` // the sensor fails rather than run without it; default: the kind's own
+}
+
+// Process configures what is reported about processes.
+type Process struct {
+	Env []string `yaml:"env"` // environment variables reported on exec; default LD_PRELOAD, LD_LIBRARY_PATH
+}
+
+// Privacy configures what is kept out of events.
+type Privacy struct {
+	Redact Redaction `yaml:"redact"` // default: default
+}
+
+// Output configures where events go and how they look.
+type Output struct {
+	To         Destination `yaml:"to"`     // default: stdout
+	Format     Format      `yaml:"format"` // default: auto
+	DataStream DataStream  `yaml:"data_stream"`
+}
+
+// DataStream names the Elasticsearch data streams of the events: logs-PREFIX.CATEGORY-NAMESPACE.
+type DataStream struct {
+	Namespace     string `yaml:"namespace"`      // default: default
+	DatasetPrefix string `yaml:"dataset_prefix"` // default: sensor
+}
+
+// Limits bounds the sensor's memory.
+type Limits struct {
+	ProcessTable Size  `yaml:"process_table"` // default 32 MiB
+	Rings        Rings `yaml:"rings"`
+	Queue        Queue `yaml:"queue"`
+}
+
+// Rings are the sizes of the BPF ring buffers: powers of two, multiples of the page size.
+type Rings struct {
+	Critical Size `yaml:"critical"` // exec, fork, exit, identity; default 8 MiB
+	Bulk     Size `yaml:"bulk"`     // network, file; default 16 MiB
+}
+
+// Queue bounds the events that wait for the output; whichever limit is met first counts.
+type Queue struct {
+	Events int  `yaml:"events"` // default 8192
+	Bytes  Size `yaml:"bytes"`  // default 32 MiB
+}
+
+// Host overrides what events say of the host.
+type Host struct {
+	ID   string `yaml:"id"`   // default "": the host's machine-id
+	Name string `yaml:"name"` // default "": the host's name
+}
+
+// Agent identifies this sensor in its events.
+type Agent struct {
+	ID string `yaml:"id"` // default "": made by the sensor
+}
+
+// Shutdown configures the way out.
+type Shutdown struct {
+	Grace time.Duration `yaml:"grace"` // how long an output that takes no events is waited for; default 5 s
+}
+
+// KindDefault is one known kind with the defaults of its switches.
+type KindDefault struct {
+	Name              string
+	Enabled, Required bool
+}
+
+// Schema is what a configuration may name: the kinds and sources of this build.
+type Schema struct {
+	Kinds   []KindDefault
+	Sources []string // in the default order of preference
+}
+
+// Default returns the configuration of an empty file. The caller owns it.
+func (s Schema) Default() Config {
+	kinds := make(map[string]Kind, len(s.Kinds))
+	for _, k := range s.Kinds {
+		kinds[k.Name] = Kind{Enabled: k.Enabled, Required: k.Required}
+	}
+	return Config{
+		Sources: slices.Clone(s.Sources),
+		Kinds:   kinds,
+		Process: Process{Env: []string{"LD_PRELOAD", "LD_LIBRARY_PATH"}},
+		Privacy: Privacy{Redact: RedactDefault},
+		Output: Output{
+			To:         Stdout,
+			Format:     FormatAuto,
+			DataStream: DataStream{Namespace: "default", DatasetPrefix: "sensor"},
+		},
+		Limits: Limits{
+			ProcessTable: 32 * MiB,
+			Rings:        Rings{Critical: 8 * MiB, Bulk: 16 * MiB},
+			Queue:        Queue{Events: 8192, Bytes: 32 * MiB},
+		},
+		Shutdown: Shutdown{Grace: 5 * time.Second},
+	}
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// decodeScalar writes a single value into p, which points to a type of the fields of Config. The error is the reason
+// of a fault.
+func decodeScalar(node ast.Node, p any) error {
+	text, err := scalarText(node)
+	if err != nil {
+		return err
+	}
+	switch p := p.(type) {
+	case *bool:
+		return decodeBool(node, p)
+	case *int:
+		return decodeInt(node, p)
+	case *string:
+		if _, ok := node.(*ast.StringNode); !ok {
+			return fmt.Errorf("%s is not text (put it in quotes)", describe(node))
+		}
+		*p = text
+		return nil
+	case *time.Duration:
+		return decodeDuration(text, p)
+	case encoding.TextUnmarshaler:
+		return p.UnmarshalText([]byte(text))
+	}
+	return fmt.Errorf("no decoder for %T", p)
+}
+
+// scalarText returns a single value as it is written, without its quotes.
+func scalarText(node ast.Node) (string, error) {
+	switch node.(type) {
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+	case *ast.NullNode:
+		return "", errors.New("no value (leave the key out for its default)")
+	default:
+		return "", errors.New(describe(node) + " is not a single value")
+	}
+	text := node.GetToken().Value
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return "", fmt.Errorf("%s holds a control character", quote(text))
+	}
+	return text, nil
+}
+
+func decodeBool(node ast.Node, p *bool) error {
+	b, ok := node.(*ast.BoolNode)
+	if !ok {
+		return errors.New(describe(node) + " is not true or false")
+	}
+	*p = b.Value
+	return nil
+}
+
+func decodeInt(node ast.Node, p *int) error {
+	text := node.GetToken().Value
+	n, err := strconv.Atoi(text)
+	if _, ok := node.(*ast.IntegerNode); !ok || err != nil || strconv.Itoa(n) != text { // nor 0x10, 010, 1_000
+		return errors.New(describe(node) + " is not a whole number")
+	}
+	*p = n
+	return nil
+}
+
+func decodeDuration(text string, p *time.Duration) error {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%s is not a duration (want e.g. 5s)", quote(text))
+	}
+	*p = d
+	return nil
+}
+
+// describe names a value in a reason: text in quotes, numbers and the like as they are.
+func describe(node ast.Node) string {
+	switch node.(type) {
+	case *ast.MappingNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.NullNode:
+		return "an empty value"
+	case *ast.StringNode:
+		return quote(node.GetToken().Value)
+	}
+	return clip(node.GetToken().Value)
+}

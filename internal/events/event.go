@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package events defines what the sensor reports: the event, its sections, the
+// kinds, the small interfaces between the stages, and the ledger that accounts
+// for every event. It knows no source and no sink.
+package events
+
+import (
+	"context"
+	"time"
+)
+
+// Event is one thing that happened, or that the sensor has to say about itself.
+// A source fills what it knows; enrichers complete it; from the moment it is
+// queued for a sink it is read only.
+type Event struct {
+	Kind     Kind
+	ID       ID
+	Sequence uint64    // order of emission in this run of the sensor, from 1
+	Provider string    // event.provider: the name of the source
+	Time     time.Time // when it happened
+	Created  time.Time // when the sensor read it
+	Outcome  Outcome
+
+	Process *Process // who did it; nil if unknown
+	Family  Family   // the relatives of Process
+	End     *End     // exit: how the process ended
+	Loss    *Loss    // events_lost
+}
+
+// Size is a rough count of the bytes that the event keeps in memory.
+func (e *Event) Size() int {
+	const fixed = 512
+	if e.Process == nil {
+		return fixed
+	}
+	return fixed + e.Process.Size()
+}
+
+// Outcome is event.outcome.
+type Outcome uint8
+
+// The zero Outcome is left out of the document: unknown.
+const (
+	OutcomeUnknown Outcome = iota
+	OutcomeSuccess
+	OutcomeFailure
+)
+
+// End says how a process ended.
+type End struct {
+	Status uint32 // as wait(2) gives it
+}
+
+// ExitCode is the code given to exit(2), or 128 plus the signal as a shell says it.
+func (e End) ExitCode() int {
+	if signal := e.Signal(); signal != 0 {
+		return 128 + signal
+	}
+	return int(e.Status >> 8 & 0xff)
+}
+
+// Signal is the number of the signal that ended the process, or 0.
+func (e End) Signal() int { return int(e.Status & 0x7f) }
+
+// CoreDumped reports whether the kernel wrote a core.
+func (e End) CoreDumped() bool { return e.Status&0x80 != 0 }
+
+// Loss describes events that were not delivered.
+type Loss struct {
+	Kind  Kind
+	Stage Reason
+	CPU   int // -1 where no CPU can be named
+	Count uint64
+	First time.Time
+	Last  time.Time
+}
+
+// Source turns what the kernel tells into events.
+type Source interface {
+	// Name is event.provider.
+	Name() string
+	// Open takes as many of the wanted kinds as it can serve. err joins one
+	// reason for each kind that it could not take.
+	Open(want []Kind) (got []Kind, err error)
+	// Run emits until ctx ends, then drains what is left and returns.
+	Run(ctx context.Context, emit func(*Event)) error
+	Close() error
+}
+
+// Enricher completes an event in place. It never blocks on network or disk.
+type Enricher interface{ Enrich(*Event) }
+
+// Sink takes events away.
+type Sink interface {
+	Name() string
+	// Write delivers the first n events of the batch. err is non-nil if n is
+	// less than len(batch).
+	Write(ctx context.Context, batch []*Event) (n int, err error)
+	Close(ctx context.Context) error
+}

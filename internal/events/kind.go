@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package events
+
+import "strconv"
+
+// Kind is what an event is about. The names are those of the configuration.
+type Kind uint8
+
+// The kinds, in the order of enum kind in headers/record.h; those after
+// KindsInKernel are made in user space alone.
+const (
+	KindNone Kind = iota
+	KindExec
+	KindFork
+	KindExit
+	KindAlreadyRunning
+	KindExecFailed
+
+	KindEventsLost
+	KindCount // not a kind: how many there are
+)
+
+// Class says which ring a kind's records share, and so what it competes with.
+type Class string
+
+// Critical kinds are never crowded out by bulk ones.
+const (
+	ClassCritical Class = "critical"
+	ClassBulk     Class = "bulk"
+)
+
+// Traits of a kind: its name, its ECS words, and whether it is on by default.
+type Traits struct {
+	Name     string
+	Category string // event.category
+	Type     string // event.type
+	Action   string // event.action
+	Dataset  string // data_stream.dataset after the prefix
+	Class    Class
+	Default  bool
+	Internal bool // about the sensor itself: always on, in no configuration
+}
+
+var traits = [KindCount]Traits{
+	KindExec:           {Name: "exec", Category: "process", Type: "start", Action: "exec", Dataset: "process", Class: ClassCritical, Default: true},
+	KindFork:           {Name: "fork", Category: "process", Type: "start", Action: "fork", Dataset: "process", Class: ClassCritical, Default: true},
+	KindExit:           {Name: "exit", Category: "process", Type: "end", Action: "end", Dataset: "process", Class: ClassCritical, Default: true},
+	KindAlreadyRunning: {Name: "already_running", Category: "process", Type: "info", Action: "already_running", Dataset: "process", Class: ClassCritical, Default: true},
+	KindExecFailed:     {Name: "exec_failed", Category: "process", Type: "start", Action: "exec", Dataset: "process", Class: ClassCritical},
+	KindEventsLost:     {Name: "events_lost", Type: "info", Action: "events_lost", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
+}
+
+// Kinds lists every kind, in order.
+func Kinds() []Kind {
+	kinds := make([]Kind, 0, KindCount)
+	for k := KindNone + 1; k < KindCount; k++ {
+		kinds = append(kinds, k)
+	}
+	return kinds
+}
+
+// Traits of the kind; zero for a number that is none.
+func (k Kind) Traits() Traits {
+	if k >= KindCount {
+		return Traits{}
+	}
+	return traits[k]
+}
+
+func (k Kind) String() string {
+	if name := k.Traits().Name; name != "" {
+		return name
+	}
+	return "kind(" + strconv.Itoa(int(k)) + ")"
+}
+
+// KindByName finds a kind by its configuration name; ok is false if there is none.
+func KindByName(name string) (kind Kind, ok bool) {
+	for _, k := range Kinds() {
+		if k.Traits().Name == name {
+			return k, true
+		}
+	}
+	return KindNone, false
+}

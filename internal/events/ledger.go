@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package events
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+)
+
+// Reason says at which stage, and so why, an event was not delivered.
+type Reason uint8
+
+// The stages, in the order in which an event meets them.
+const (
+	ReasonRecursion   Reason = iota // the kernel skipped the program: it ran already on this CPU
+	ReasonScratchBusy               // the program found its slot taken
+	ReasonRingFull                  // user space read too slowly
+	ReasonDecode                    // the record could not be decoded
+	ReasonQueueFull                 // the sink took events too slowly
+	ReasonWrite                     // the sink failed
+	ReasonClosed                    // the sink's other end is gone (EPIPE)
+	ReasonShutdown                  // the sink did not take it within the grace period
+	reasonCount
+)
+
+var reasonNames = [reasonCount]string{
+	"recursion", "scratch_busy", "ring", "decode", "queue", "write", "closed", "shutdown",
+}
+
+func (r Reason) String() string { return reasonNames[r] }
+
+// Ledger accounts for every event of a run. For each kind
+//
+//	generated + synthesized = delivered + dropped + filtered + aggregated
+//
+// holds exactly once the run has ended. It is safe for concurrent use.
+type Ledger struct {
+	generated   [KindCount]atomic.Uint64
+	synthesized [KindCount]atomic.Uint64
+	delivered   [KindCount]atomic.Uint64
+	filtered    [KindCount]atomic.Uint64
+	aggregated  [KindCount]atomic.Uint64
+	dropped     [reasonCount][KindCount]atomic.Uint64
+}
+
+// Generated counts events that the kernel saw.
+func (l *Ledger) Generated(k Kind, n uint64) { l.generated[k].Add(n) }
+
+// Synthesized counts events that were made in user space.
+func (l *Ledger) Synthesized(k Kind, n uint64) { l.synthesized[k].Add(n) }
+
+// Delivered counts events that the sink has taken.
+func (l *Ledger) Delivered(k Kind, n uint64) { l.delivered[k].Add(n) }
+
+// Filtered counts events that are not wanted.
+func (l *Ledger) Filtered(k Kind, n uint64) { l.filtered[k].Add(n) }
+
+// Aggregated counts events that went into another one.
+func (l *Ledger) Aggregated(k Kind, n uint64) { l.aggregated[k].Add(n) }
+
+// Dropped counts events that are lost.
+func (l *Ledger) Dropped(r Reason, k Kind, n uint64) { l.dropped[r][k].Add(n) }
+
+// Balance is a ledger read at one moment: counts by kind; zeros are left out.
+// It is what --stats writes.
+type Balance struct {
+	Generated   map[string]uint64            `json:"generated"`
+	Synthesized map[string]uint64            `json:"synthesized"`
+	Delivered   map[string]uint64            `json:"delivered"`
+	Filtered    map[string]uint64            `json:"filtered"`
+	Aggregated  map[string]uint64            `json:"aggregated"`
+	Dropped     map[string]map[string]uint64 `json:"dropped"` // by reason, then kind
+}
+
+// Read reads the ledger.
+func (l *Ledger) Read() Balance {
+	b := Balance{
+		Generated:   read(&l.generated),
+		Synthesized: read(&l.synthesized),
+		Delivered:   read(&l.delivered),
+		Filtered:    read(&l.filtered),
+		Aggregated:  read(&l.aggregated),
+		Dropped:     map[string]map[string]uint64{},
+	}
+	for r := range l.dropped {
+		if counts := read(&l.dropped[r]); len(counts) > 0 {
+			b.Dropped[Reason(r).String()] = counts
+		}
+	}
+	return b
+}
+
+func read(counts *[KindCount]atomic.Uint64) map[string]uint64 {
+	m := map[string]uint64{}
+	for _, k := range Kinds() {
+		if n := counts[k].Load(); n > 0 {
+			m[k.String()] = n
+		}
+	}
+	return m
+}
+
+// Check names the first kind that does not add up. It means something only
+// after the run has ended.
+func (b Balance) Check() error {
+	for _, k := range Kinds() {
+		name := k.String()
+		in := b.Generated[name] + b.Synthesized[name]
+		out := b.Delivered[name] + b.Filtered[name] + b.Aggregated[name] + b.LostOf(name)
+		if in != out {
+			return fmt.Errorf("account for %s: generated %d + synthesized %d != delivered %d + dropped %d + filtered %d + aggregated %d",
+				name, b.Generated[name], b.Synthesized[name], b.Delivered[name], b.LostOf(name), b.Filtered[name], b.Aggregated[name])
+		}
+	}
+	return nil
+}
+
+// LostOf sums what was dropped of a kind for whatever reason.
+func (b Balance) LostOf(kind string) uint64 {
+	var n uint64
+	for _, counts := range b.Dropped {
+		n += counts[kind]
+	}
+	return n
+}
+
+// Lost sums what was dropped of all kinds.
+func (b Balance) Lost() uint64 {
+	var n uint64
+	for _, k := range Kinds() {
+		n += b.LostOf(k.String())
+	}
+	return n
+}
+
+func (b Balance) String() string {
+	text, err := json.Marshal(b)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Clock turns the kernel's boot time into wall time.
+type Clock struct {
+	offset int64 // ns between the epoch and boot
+}
+
+// A smaller difference is the noise of reading two clocks one after the other,
+// not a clock that was set: following it would give one process several start times.
+const clockNoise = int64(time.Millisecond)
+
+// Adjust follows the wall clock where it was set or slewed.
+func (c *Clock) Adjust() error {
+	var boot, real unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err != nil {
+		return fmt.Errorf("read boot clock: %w", err)
+	}
+	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &real); err != nil {
+		return fmt.Errorf("read wall clock: %w", err)
+	}
+	offset := real.Nano() - boot.Nano()
+	if d := offset - c.offset; d > clockNoise || d < -clockNoise {
+		c.offset = offset
+	}
+	return nil
+}
+
+// Wall is the wall time of a boot time in ns.
+func (c *Clock) Wall(boot uint64) time.Time {
+	return time.Unix(0, c.offset+int64(boot)).UTC()
+}

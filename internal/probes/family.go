@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+)
+
+// A family is one BPF object. Its maps are made once; its programs are loaded
+// one by one, so that one which the kernel rejects costs only the kinds that
+// need it.
+type family struct {
+	spec     *ebpf.CollectionSpec
+	shared   *ebpf.Collection // the maps and variables of all the programs
+	cache    *btf.Cache
+	programs map[string]*loadedProgram
+}
+
+type loadedProgram struct {
+	*ebpf.Program
+	link link.Link
+}
+
+// newFamily makes the maps of the object, which take their sizes from the spec.
+func newFamily(spec *ebpf.CollectionSpec, cache *btf.Cache) (*family, error) {
+	only := spec.Copy()
+	only.Programs = nil
+	c, err := ebpf.NewCollection(only)
+	if err != nil {
+		return nil, fmt.Errorf("create maps: %w", err)
+	}
+	return &family{spec: spec, shared: c, cache: cache, programs: map[string]*loadedProgram{}}, nil
+}
+
+// attach loads the program and attaches it to its hook. A program that several
+// kinds share is attached once.
+func (f *family) attach(p program) error {
+	if f.programs[p.name] != nil {
+		return nil
+	}
+	kernel, err := f.cache.Kernel()
+	if err != nil {
+		return fmt.Errorf("read kernel BTF: %w", err)
+	}
+	if err := p.checkPrototype(kernel); err != nil {
+		return fmt.Errorf("check %s: %w", p.name, err)
+	}
+	only := f.spec.Copy()
+	only.Programs = map[string]*ebpf.ProgramSpec{p.name: f.spec.Programs[p.name].Copy()}
+	c, err := ebpf.NewCollectionWithOptions(only, ebpf.CollectionOptions{MapReplacements: f.shared.Maps, Cache: f.cache})
+	if err != nil {
+		return fmt.Errorf("load %s: %w", p.name, err)
+	}
+	loaded := &loadedProgram{Program: c.DetachProgram(p.name)}
+	c.Close()
+	switch p.typ {
+	case "iter":
+		loaded.link, err = link.AttachIter(link.IterOptions{Program: loaded.Program})
+	default:
+		loaded.link, err = link.AttachTracing(link.TracingOptions{Program: loaded.Program, AttachType: ebpf.AttachTraceRawTp})
+	}
+	if err != nil {
+		loaded.Close()
+		return fmt.Errorf("attach %s: %w", p.name, err)
+	}
+	f.programs[p.name] = loaded
+	return nil
+}
+
+// detach takes the programs from their hooks. They can still be asked for their statistics.
+func (f *family) detach() error {
+	var errs []error
+	for _, p := range f.programs {
+		if p.link != nil {
+			errs = append(errs, p.link.Close())
+			p.link = nil
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (f *family) close() error {
+	errs := []error{f.detach()}
+	for _, p := range f.programs {
+		errs = append(errs, p.Close())
+	}
+	f.shared.Close()
+	return errors.Join(errs...)
+}
+
+// iterate runs an attached iterator once and gives all that it wrote.
+func (f *family) iterate(name string) ([]byte, error) {
+	iter, ok := f.programs[name].link.(*link.Iter)
+	if !ok {
+		return nil, fmt.Errorf("run %s: not an iterator", name)
+	}
+	r, err := iter.Open()
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return b, nil
+}

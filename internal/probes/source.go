@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"sensor/internal/events"
+)
+
+// Options of the source.
+type Options struct {
+	Log    *slog.Logger
+	Ledger *events.Ledger
+	IDs    events.IDs
+	// Env names the environment variables that exec reports.
+	Env []string
+	// CriticalRing is the size of the ring of critical kinds in bytes, a power
+	// of two and a multiple of the page size.
+	CriticalRing uint32
+	// Cmdline gives the arguments of a process older than the sensor, packed as
+	// the kernel keeps them, if they can be had. start is in ns since boot.
+	Cmdline func(pid uint32, start uint64) (packed string, ok bool)
+}
+
+// Source reads the kernel through BPF programs. Its methods are for one
+// goroutine, but for the context of Run.
+type Source struct {
+	options  Options
+	clock    Clock
+	family   *family
+	counters *counters
+	reader   *ringbuf.Reader
+	rows     map[events.Kind]kindRow
+	plan     []Service
+	forks    uint64 // boot time from which on every new process is seen
+}
+
+// Service says how a kind is served, or why it is not.
+type Service struct {
+	Kind    events.Kind
+	Variant string   // "" if none serves it
+	Hooks   []string // tp_btf/sched_process_exec
+	Err     error    // joins one reason for each variant that failed
+}
+
+// Name is event.provider.
+const Name = "ebpf"
+
+// New makes a source that has touched nothing yet.
+func New(options Options) *Source { return &Source{options: options} }
+
+// Name implements [events.Source].
+func (s *Source) Name() string { return Name }
+
+// Open loads and attaches the programs of the wanted kinds. The rings are open
+// when it returns, and fill.
+func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	known := map[string]program{}
+	for _, p := range programs() {
+		known[p.name] = p
+	}
+	s.rows = map[events.Kind]kindRow{}
+	s.counters = &counters{
+		counts:    s.family.shared.Maps[processMapCounts],
+		epoch:     s.family.shared.Variables[processVarEpoch],
+		programs:  map[events.Kind][]*loadedProgram{},
+		seen:      map[events.Kind][]processCounters{},
+		recursion: map[events.Kind]map[string]uint64{},
+	}
+	var errs []error
+	for _, row := range kindRows() {
+		if !slices.Contains(want, row.kind) {
+			continue
+		}
+		service := s.serve(row, known)
+		s.plan = append(s.plan, service)
+		if service.Variant == "" {
+			errs = append(errs, fmt.Errorf("%s: %w", row.kind, service.Err))
+			continue
+		}
+		s.rows[row.kind] = row
+		got = append(got, row.kind)
+	}
+	s.forks = bootTime()
+	return got, errors.Join(errs...)
+}
+
+// Plan says how each wanted kind is served, after Open.
+func (s *Source) Plan() []Service { return s.plan }
+
+// serve attaches the first variant of the row that the kernel takes.
+func (s *Source) serve(row kindRow, known map[string]program) Service {
+	service := Service{Kind: row.kind}
+	var errs []error
+	for _, v := range row.variants {
+		var hooks []string
+		var failed error
+		for _, name := range v.programs {
+			p := known[name]
+			hooks = append(hooks, p.typ+"/"+p.hook)
+			if failed = s.family.attach(p); failed != nil {
+				errs = append(errs, fmt.Errorf("variant %s: %w", v.name, failed))
+				break
+			}
+		}
+		if failed == nil {
+			service.Variant, service.Hooks = v.name, hooks
+			if row.kind != events.KindAlreadyRunning {
+				for _, name := range v.programs {
+					s.counters.programs[row.kind] = append(s.counters.programs[row.kind], s.family.programs[name])
+				}
+			}
+			break
+		}
+	}
+	service.Err = errors.Join(errs...)
+	return service
+}
+
+// prepare makes the maps and opens the ring.
+func (s *Source) prepare() error {
+	if err := s.clock.Adjust(); err != nil {
+		return err
+	}
+	spec, err := loadProcess()
+	if err != nil {
+		return fmt.Errorf("read object: %w", err)
+	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return fmt.Errorf("count CPUs: %w", err)
+	}
+	spec.Maps[processMapScratch].MaxEntries = uint32(cpus) + 1
+	spec.Maps[processMapCritical].MaxEntries = s.options.CriticalRing
+	for name, value := range map[string]any{
+		processVarIterSlot:      uint32(cpus),
+		processVarCaptureEnv:    len(s.options.Env) > 0,
+		processVarCriticalBytes: s.options.CriticalRing,
+		processVarWakeBytes:     min(s.options.CriticalRing/8, 256<<10),
+	} {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	if s.family, err = newFamily(spec, btf.NewCache()); err != nil {
+		return err
+	}
+	s.reader, err = ringbuf.NewReader(s.family.shared.Maps[processMapCritical])
+	if err != nil {
+		return fmt.Errorf("open ring: %w", err)
+	}
+	return nil
+}
+
+const (
+	// The programs wake the reader at most this often (wake_interval in
+	// headers/record.h); what they wrote in between is fetched this much later.
+	lookAgain = 60 * time.Millisecond
+	// The counters are read this often, and the ring is looked at even if nothing woke the reader.
+	heartbeat = time.Second
+)
+
+// Run implements [events.Source]: first the snapshot, then the ring, until ctx
+// ends and nothing is left.
+func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
+	defer context.AfterFunc(ctx, func() { s.reader.Flush() })()
+	if err := s.snapshot(emit); err != nil {
+		s.options.Log.Error("reading the processes that run already", "error", err)
+	}
+	var record ringbuf.Record
+	stopped := false
+	counted := time.Now()
+	wait := heartbeat
+	s.reader.SetDeadline(time.Now().Add(wait))
+	for {
+		err := s.reader.ReadInto(&record)
+		switch {
+		case err == nil:
+			s.receive(record.RawSample, emit)
+			wait = lookAgain
+			if time.Since(counted) < heartbeat {
+				continue
+			}
+		case errors.Is(err, os.ErrDeadlineExceeded):
+		case errors.Is(err, ringbuf.ErrFlushed) && stopped:
+			return s.account(emit)
+		case errors.Is(err, ringbuf.ErrFlushed):
+			if err := s.stop(); err != nil {
+				s.options.Log.Error("stopping the programs", "error", err)
+			}
+			stopped = true
+			s.reader.Flush()
+			continue
+		default:
+			return fmt.Errorf("read ring: %w", err)
+		}
+		if time.Since(counted) >= heartbeat {
+			counted = time.Now()
+			if err := s.account(emit); err != nil {
+				s.options.Log.Error("reading the counters", "error", err)
+			}
+			if err := s.clock.Adjust(); err != nil {
+				s.options.Log.Error("reading the clocks", "error", err)
+			}
+		}
+		if err != nil { // the ring is empty
+			s.reader.SetDeadline(time.Now().Add(wait))
+			wait = min(4*wait, heartbeat)
+		}
+	}
+}
+
+// receive turns one record into an event. What cannot be decoded is counted and said.
+func (s *Source) receive(raw []byte, emit func(*events.Event)) {
+	e, h, err := s.decode(raw)
+	if err != nil {
+		s.options.Ledger.Dropped(events.ReasonDecode, h.kind, 1)
+		s.options.Log.Error("decoding a record", "kind", h.kind, "error", err)
+		return
+	}
+	e.ID = s.options.IDs.Of(h.kind.Traits().Class, h.slot, h.sequence)
+	e.Provider = Name
+	emit(e)
+}
+
+// Places in struct header, which every record starts with; a test holds them to the generated type.
+const (
+	lengthOffset = 40
+	kindOffset   = 60
+)
+
+func (s *Source) decode(raw []byte) (*events.Event, header, error) {
+	if len(raw) < kindOffset+2 {
+		return nil, header{}, fmt.Errorf("decode record: %d bytes are no header", len(raw))
+	}
+	kind := events.Kind(binary.NativeEndian.Uint16(raw[kindOffset:]))
+	row, ok := s.rows[kind]
+	if !ok {
+		return nil, header{}, fmt.Errorf("decode record: kind %d was not asked for", kind)
+	}
+	return row.decode(raw, &s.clock, s.options.Env)
+}
+
+// account reads the counters and says what was lost.
+func (s *Source) account(emit func(*events.Event)) error {
+	losses, err := s.counters.read(s.options.Ledger, &s.clock)
+	for _, loss := range losses {
+		s.options.Ledger.Synthesized(events.KindEventsLost, 1)
+		emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: time.Now(), Loss: &loss})
+	}
+	return err
+}
+
+// snapshot emits the processes that are older than the fork program, parents first.
+func (s *Source) snapshot(emit func(*events.Event)) error {
+	if _, ok := s.rows[events.KindAlreadyRunning]; !ok {
+		return nil
+	}
+	raw, err := s.family.iterate("process_snapshot")
+	if err != nil {
+		return err
+	}
+	type numbered struct {
+		*events.Event
+		header
+	}
+	var found []numbered
+	var errs []error
+	for len(raw) > 0 {
+		length := 0
+		if len(raw) >= kindOffset {
+			length = int(binary.NativeEndian.Uint32(raw[lengthOffset:]))
+		}
+		if length <= 0 || length > len(raw) {
+			errs = append(errs, fmt.Errorf("cut snapshot: a record of %d bytes in %d", length, len(raw)))
+			break
+		}
+		e, h, err := s.decode(raw[:length])
+		raw = raw[length:]
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if e.Process.StartKey < s.forks {
+			found = append(found, numbered{e, h})
+		}
+	}
+	slices.SortFunc(found, func(a, b numbered) int {
+		return cmp.Or(cmp.Compare(a.Process.StartKey, b.Process.StartKey), cmp.Compare(a.Process.PID, b.Process.PID))
+	})
+	for _, f := range found {
+		if packed, ok := s.options.Cmdline(f.Process.PID, f.Process.StartKey); ok {
+			f.Process.Args.Packed = packed
+		}
+		f.ID = s.options.IDs.Of(events.ClassCritical, f.slot, f.sequence)
+		f.Provider = Name
+		s.options.Ledger.Synthesized(f.Event.Kind, 1)
+		emit(f.Event)
+	}
+	return errors.Join(errs...)
+}
+
+// stop makes the programs do nothing, waits until none runs that has not seen
+// it, and detaches them: from then on the counters stand still.
+func (s *Source) stop() error {
+	errs := []error{s.family.shared.Variables[processVarStopped].Set(uint32(1))}
+	errs = append(errs, s.family.detach())
+	// MEMBARRIER_CMD_GLOBAL is synchronize_rcu: programs on tracepoints run with
+	// preemption off, so it returns when the last of them has ended.
+	const membarrierCmdGlobal = 1
+	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierCmdGlobal, 0, 0); errno != 0 {
+		errs = append(errs, fmt.Errorf("wait for running programs: membarrier: %w", errno))
+	}
+	return errors.Join(errs...)
+}
+
+// Close frees what Open took. The programs are gone when it returns.
+func (s *Source) Close() error {
+	var errs []error
+	if s.reader != nil {
+		errs = append(errs, s.reader.Close())
+		s.reader = nil
+	}
+	if s.family != nil {
+		errs = append(errs, s.family.close())
+		s.family = nil
+	}
+	return errors.Join(errs...)
+}
+
+func bootTime() uint64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return uint64(ts.Nano())
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package vm boots a kernel in QEMU with a root file system made from a Tree and runs one command in it.
+package vm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"sensor/vmtests/guest"
+)
+
+// Spec is one run.
+type Spec struct {
+	Machine Machine
+	Tree    *Tree // /init and what the command needs; the configuration is added
+	Config  guest.Config
+	Timeout time.Duration // from the start of QEMU to the end marker
+	Dir     string        // for temporary files; empty: the system's
+}
+
+// Result is how a run went. Code counts only if Ended.
+type Result struct {
+	Ended     bool // the end marker came
+	Expired   bool // the command was still running shortly before the time-out
+	TimedOut  bool // the VM said no end until the time-out
+	Code      int
+	Boot, Run time.Duration
+	Kernel    []string // the kernel log's last lines, of a command that failed
+	Console   []string // the last lines before the command started, or of its output
+	QEMU      string   // what QEMU said
+	Archive   []byte   // tar of guest.OutDir, nil if it was not asked for
+}
+
+// Run runs a VM to its end; the command's output goes to out as it comes. A command that fails, a VM that dies and a time-out are results,
+// not errors.
+func Run(ctx context.Context, s Spec, out io.Writer) (*Result, error) {
+	dir, err := os.MkdirTemp(s.Dir, "vm-")
+	if err != nil {
+		return nil, fmt.Errorf("make directory: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	s.Config.Soft, s.Config.Hard = deadlines(s.Timeout)
+	initramfs := filepath.Join(dir, "initramfs")
+	if err := s.pack(initramfs); err != nil {
+		return nil, err
+	}
+	args, err := s.Machine.qemu(initramfs)
+	if err != nil {
+		return nil, err
+	}
+	c := &console{mark: s.Config.Mark, out: out}
+	var qemuErr bytes.Buffer
+	start := time.Now()
+	timedOut, err := boot(ctx, args, s.Timeout, c, &qemuErr)
+	if err != nil {
+		return nil, err
+	}
+	return s.result(c, start, timedOut, qemuErr.String())
+}
+
+// deadlines leaves the guest time to dump stacks and its kernel log before the host's time-out.
+func deadlines(timeout time.Duration) (soft, hard time.Duration) {
+	margin := min(timeout/4, 15*time.Second)
+	return timeout - margin, timeout - margin*2/3
+}
+
+func (s *Spec) pack(path string) error {
+	if err := AddConfig(s.Tree, &s.Config); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("create initramfs: %w", err)
+	}
+	if err := s.Tree.Pack(f); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("close initramfs: %w", err)
+	}
+	return nil
+}
+
+// boot runs QEMU until the console has seen the end marker, QEMU has ended, or time is up.
+func boot(ctx context.Context, args []string, timeout time.Duration, c *console, stderr io.Writer) (timedOut bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	// The signal below comes when the thread that started QEMU ends, not the process.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Stderr = stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return false, fmt.Errorf("start qemu: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return false, fmt.Errorf("start qemu (install.sh gets it): %w", err)
+	}
+	readErr := c.read(stdout)
+	if c.ended || readErr != nil {
+		cmd.Process.Kill() // all is said; powering off would only take time
+	}
+	cmd.Wait() // its status adds nothing: without the end marker the run has failed
+	if readErr != nil {
+		return false, readErr
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return !c.ended, nil
+	}
+	return false, ctx.Err()
+}
+
+func (s *Spec) result(c *console, start time.Time, timedOut bool, qemu string) (*Result, error) {
+	r := &Result{
+		Ended:    c.ended,
+		Expired:  c.expired,
+		TimedOut: timedOut,
+		Code:     c.code,
+		Kernel:   c.kernel,
+		Console:  c.boot,
+		QEMU:     qemu,
+		Boot:     time.Since(start),
+	}
+	if !c.began.IsZero() {
+		r.Boot, r.Run, r.Console = c.began.Sub(start), time.Since(c.began), c.tail
+	}
+	if s.Config.Out && c.ended {
+		if !c.whole {
+			return nil, fmt.Errorf("read %s of the VM: archive is damaged", guest.OutDir)
+		}
+		r.Archive = c.archive.Bytes()
+	}
+	return r, nil
+}
