@@ -122,12 +122,12 @@ func (k *checker) short(key, text string) {
 }
 
 func (k *checker) twice(key string, names []string) {
-	first := make(map[string]bool, len(names))
+	seen := make(map[string]bool, len(names))
 	for i, name := range names {
-		if first[name] {
+		if seen[name] && name != "" { // an empty name is a fault by itself
 			k.report(fmt.Sprintf("%s[%d]", key, i), "%s is listed twice", quote(name))
 		}
-		first[name] = true
+		seen[name] = true
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 // decoder writes a YAML tree into a Config. A value that it cannot take is reported and left at its default.
 type decoder struct {
 	at     map[string]position // of the value of every key that the document sets
+	spoilt map[string]bool     // keys whose value, or a part of it, was not taken
 	faults []*Error
 }
 
@@ -22,22 +23,31 @@ type position struct{ line, column int }
 
 func (d *decoder) report(key string, at position, reason string) {
 	d.faults = append(d.faults, &Error{Line: at.line, Column: at.column, Key: key, Reason: reason})
+	d.spoil(key)
+}
+
+func (d *decoder) spoil(key string) {
+	for ; key != ""; key = parent(key) {
+		d.spoilt[key] = true
+	}
 }
 
 // locate returns where the value of key stands, or that of the nearest key above it.
 func (d *decoder) locate(key string) position {
-	for {
-		if at, ok := d.at[key]; ok || key == "" {
-			return at
-		}
-		key = key[:max(0, strings.LastIndexAny(key, ".["))]
+	at, ok := d.at[key]
+	for ; !ok && key != ""; at, ok = d.at[key] {
+		key = parent(key)
 	}
+	return at
 }
+
+func parent(key string) string { return key[:max(0, strings.LastIndexAny(key, ".["))] }
 
 // value writes node, the value of key, into v.
 func (d *decoder) value(key string, node ast.Node, v reflect.Value) {
 	d.at[key] = positionOf(node)
 	if isRefused(node) {
+		d.spoil(key)
 		return
 	}
 	switch p := v.Addr().Interface().(type) {
@@ -115,20 +125,10 @@ func (d *decoder) list(key string, node ast.Node, out *[]string) {
 		return
 	}
 	texts := make([]string, len(sequence.Values))
-	good := true
 	for i, element := range sequence.Values {
-		path := fmt.Sprintf("%s[%d]", key, i)
-		d.at[path] = positionOf(element)
-		if isRefused(element) {
-			good = false
-		} else if err := decodeScalar(element, &texts[i]); err != nil {
-			d.report(path, d.at[path], err.Error())
-			good = false
-		}
+		d.value(fmt.Sprintf("%s[%d]", key, i), element, reflect.ValueOf(&texts[i]).Elem())
 	}
-	if good {
-		*out = texts
-	}
+	*out = texts
 }
 
 func nameOf(entry *ast.MappingValueNode) string { return entry.Key.GetToken().Value }

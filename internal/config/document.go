@@ -16,8 +16,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// The YAML library takes quadratic time over some texts and recurses as deep as the text nests. These limits keep the
-// worst file below a second; no configuration written by people comes near.
+// The YAML library takes quadratic time over some texts (long lines, runs of empty lines, many keys) and recurses as
+// deep as the text nests. These limits keep the worst file at about a second; no file written by people comes near.
 const (
 	maxBytes  = 1 << 20 // of a file
 	maxLine   = 4096    // bytes
@@ -92,7 +92,7 @@ func checkShape(tokens token.Tokens) *Error {
 		case token.MappingStartType, token.SequenceStartType:
 			flow++
 		case token.MappingEndType, token.SequenceEndType:
-			flow--
+			flow = max(0, flow-1)
 		case token.SequenceEntryType, token.MappingValueType:
 			column := t.Position.Column
 			if t.Type == token.MappingValueType && i > 0 {

@@ -39,11 +39,14 @@ func (s Schema) Parse(name string, data []byte) (Config, error) {
 func (s Schema) parse(data []byte) (Config, map[string]position, []*Error) {
 	c := s.Default()
 	root, faults := document(data)
-	d := decoder{at: make(map[string]position), faults: faults}
+	d := decoder{at: make(map[string]position), spoilt: make(map[string]bool), faults: faults}
 	if root != nil {
 		d.value("", root, reflect.ValueOf(&c).Elem())
 	}
 	for _, f := range s.check(c) {
+		if d.spoilt[f.Key] {
+			continue // it has its fault
+		}
 		at := d.locate(f.Key)
 		f.Line, f.Column = at.line, at.column
 		d.faults = append(d.faults, f)

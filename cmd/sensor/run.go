@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"sensor/internal/config"
+	"sensor/internal/events"
+	"sensor/internal/events/ecs"
+	"sensor/internal/events/text"
+	"sensor/internal/export/stream"
+	"sensor/internal/pipeline"
+	"sensor/internal/probes"
+)
+
+type runCommand struct {
+	Config   string             `short:"c" placeholder:"FILE" help:"Configuration file."`
+	Source   string             `default:"auto" help:"Source to use; auto takes the first that serves each kind."`
+	Kinds    []string           `placeholder:"KIND,..." help:"Kinds to report instead of the configured ones."`
+	Output   config.Destination `placeholder:"stdout|file:PATH" help:"Where events go."`
+	Format   config.Format      `placeholder:"auto|json|text" help:"How events are written."`
+	Duration time.Duration      `help:"End after this long."`
+	Stats    string             `placeholder:"FILE" help:"Write the ledger there at the end, as JSON."`
+}
+
+// Run reports events until ctx ends, then drains and accounts.
+func (c runCommand) Run(ctx context.Context, std streams) error {
+	settings, err := c.settings()
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	log := slog.New(slog.NewTextHandler(std.log, nil))
+	if c.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Duration)
+		defer cancel()
+	}
+	ledger := &events.Ledger{}
+	err = report(ctx, log, settings, ledger)
+	balance := ledger.Read()
+	if c.Stats != "" {
+		err = errors.Join(err, writeStats(c.Stats, balance))
+	}
+	if lost := balance.Lost(); lost > 0 {
+		log.Warn("events were lost", "count", lost, "dropped", balance.Dropped)
+	}
+	if fault := balance.Check(); fault != nil {
+		log.Error("the accounts do not add up; this is a defect of the sensor", "error", fault)
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return exit(exitPipe, err)
+	}
+	return err
+}
+
+// report runs the pipeline from the kernel to the output.
+func report(ctx context.Context, log *slog.Logger, settings config.Config, ledger *events.Ledger) (err error) {
+	about, err := identify(settings)
+	if err != nil {
+		return err
+	}
+	sink, err := openSink(settings, about)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sink.Close(context.WithoutCancel(ctx))) }()
+
+	source := probes.New(probes.Options{
+		Log:          log,
+		Ledger:       ledger,
+		IDs:          events.NewIDs(about.bootID, probes.Name),
+		Env:          settings.Process.Env,
+		CriticalRing: uint32(settings.Limits.Rings.Critical),
+		Cmdline:      func(uint32, uint64) (string, bool) { return "", false },
+	})
+	plan, err := pipeline.Open([]events.Source{source}, feeding(settings))
+	defer func() { err = errors.Join(err, plan.Close()) }()
+	if err != nil {
+		return err
+	}
+	if err := announce(log, settings, plan, source); err != nil {
+		return err
+	}
+	p := pipeline.New(pipeline.Options{
+		Log:         log,
+		Ledger:      ledger,
+		IDs:         events.NewIDs(about.bootID, "sensor"),
+		Enrichers:   about.enrichers(settings),
+		Keep:        wanted(settings),
+		Sink:        sink,
+		QueueEvents: settings.Limits.Queue.Events,
+		QueueBytes:  int64(settings.Limits.Queue.Bytes),
+		Grace:       settings.Shutdown.Grace,
+	})
+	log.Info("ready")
+	return p.Run(ctx, plan.Sources)
+}
+
+// feeding lists the kinds to ask the sources for: the wanted ones and those
+// that the process table lives on.
+func feeding(settings config.Config) []events.Kind {
+	kinds := []events.Kind{events.KindExec, events.KindFork, events.KindExit, events.KindAlreadyRunning}
+	for _, kind := range events.Kinds() {
+		if settings.Kinds[kind.String()].Enabled && !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// wanted decides which events are reported: those of the enabled kinds, but not
+// what the kernel does with its own threads.
+func wanted(settings config.Config) func(*events.Event) bool {
+	var enabled [events.KindCount]bool
+	for _, kind := range events.Kinds() {
+		enabled[kind] = settings.Kinds[kind.String()].Enabled || kind.Traits().Internal
+	}
+	return func(e *events.Event) bool {
+		if e.Process != nil && (e.Process.KernelThread || e.Process.NoMemory) {
+			return false
+		}
+		return enabled[e.Kind]
+	}
+}
+
+// announce says in plain words what serves each kind, and what is missing.
+func announce(log *slog.Logger, settings config.Config, plan pipeline.Plan, source *probes.Source) error {
+	var missing []error
+	for _, kind := range events.Kinds() {
+		setting := settings.Kinds[kind.String()]
+		if !setting.Enabled {
+			continue
+		}
+		if plan.Served[kind] == nil {
+			log.Warn("kind is not available", "kind", kind)
+			if setting.Required {
+				missing = append(missing, fmt.Errorf("no source serves the required kind %s", kind))
+			}
+		}
+	}
+	for _, service := range source.Plan() {
+		if service.Variant != "" && settings.Kinds[service.Kind.String()].Enabled {
+			log.Info("serving", "kind", service.Kind, "source", probes.Name, "variant", service.Variant, "hooks", service.Hooks)
+		}
+	}
+	for _, reason := range plan.Reasons {
+		log.Warn("source is incomplete", "error", reason)
+	}
+	if len(plan.Served) == 0 {
+		missing = append(missing, errors.Join(append([]error{errors.New("no source serves any kind")}, plan.Reasons...)...))
+	}
+	if err := errors.Join(missing...); err != nil {
+		return exit(exitUnserved, err)
+	}
+	return nil
+}
+
+func openSink(settings config.Config, about identity) (events.Sink, error) {
+	encode := stream.Encode(text.Append)
+	format := settings.Output.Format
+	path, isFile := settings.Output.To.File()
+	if format == config.FormatJSON || format == config.FormatAuto && (isFile || !isTerminal(os.Stdout)) {
+		encode = ecs.NewEncoder(about.document(settings)).Append
+	}
+	if isFile {
+		return stream.File(path, encode)
+	}
+	return stream.Stdout(encode), nil
+}
+
+func writeStats(path string, balance events.Balance) error {
+	b, err := json.MarshalIndent(balance, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write stats: %w", err)
+	}
+	if err := os.WriteFile(path, append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write stats: %w", err)
+	}
+	return nil
+}

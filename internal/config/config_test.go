@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const example = "../../docs/config.example.yaml"
+
+// testSchema stands for the kinds and sources of a build.
+func testSchema() Schema {
+	return Schema{
+		Kinds: []KindDefault{
+			{Name: "exec", Enabled: true},
+			{Name: "fork", Enabled: true},
+			{Name: "exit", Enabled: true},
+			{Name: "already_running", Enabled: true},
+			{Name: "exec_failed"},
+		},
+		Sources: []string{"ebpf"},
+	}
+}
+
+func TestDefaultPassesCheck(t *testing.T) {
+	s := testSchema()
+	if err := s.Check(s.Default()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDefaultIsOwnedByTheCaller(t *testing.T) {
+	s := testSchema()
+	c := s.Default()
+	c.Sources[0], c.Process.Env[0] = "changed", "changed"
+	c.Kinds["exec"] = Kind{}
+	if d := s.Default(); d.Sources[0] != "ebpf" || d.Process.Env[0] != "LD_PRELOAD" || !d.Kinds["exec"].Enabled {
+		t.Errorf("a change of one default shows in the next: %+v", d)
+	}
+}
+
+func TestNothingIsTheDefault(t *testing.T) {
+	s := testSchema()
+	for _, in := range []string{"", "\n", "# comment\n", "---\n", "{}", "~", "\ufeff", "kinds:\nlimits:\n  rings:\n", "kinds: {exec: }"} {
+		c, err := s.Parse("sensor.yaml", []byte(in))
+		if err != nil {
+			t.Errorf("%q: %v", in, err)
+		} else if !reflect.DeepEqual(c, s.Default()) {
+			t.Errorf("%q: got %+v", in, c)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	const in = `
+kinds:
+  exec: {required: true}
+  "fork": {enabled: false}
+  exec_failed: {enabled: true, required: true}
+process: {env: []}
+privacy: {redact: off}
+output:
+  to: file:/var/log/sensor events.json  # with a blank
+  format: text
+  data_stream: {namespace: prod_1, dataset_prefix: endpoint.events}
+limits:
+  process_table: 64MiB
+  rings: {critical: 4096, bulk: 1GiB}
+  queue:
+    events: 1
+    bytes: 1024KiB
+host: {id: "0123", name: 'it''s'}
+agent: {id: a1}
+shutdown: {grace: 0s}
+`
+	want := testSchema().Default()
+	want.Kinds["exec"] = Kind{Enabled: true, Required: true}
+	want.Kinds["fork"] = Kind{}
+	want.Kinds["exec_failed"] = Kind{Enabled: true, Required: true}
+	want.Process.Env = []string{}
+	want.Privacy.Redact = RedactOff
+	want.Output = Output{
+		To:         "file:/var/log/sensor events.json",
+		Format:     FormatText,
+		DataStream: DataStream{Namespace: "prod_1", DatasetPrefix: "endpoint.events"},
+	}
+	want.Limits = Limits{
+		ProcessTable: 64 * MiB,
+		Rings:        Rings{Critical: 4096, Bulk: GiB},
+		Queue:        Queue{Events: 1, Bytes: MiB},
+	}
+	want.Host = Host{ID: "0123", Name: "it's"}
+	want.Agent.ID = "a1"
+	want.Shutdown.Grace = 0
+
+	got, err := testSchema().Parse("sensor.yaml", []byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+func TestExampleIsTheDefault(t *testing.T) {
+	s := testSchema()
+	c, err := s.Load(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := s.Default(); !reflect.DeepEqual(c, want) {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+}
+
+func TestExampleHasEveryKey(t *testing.T) {
+	data, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, at, faults := testSchema().parse(data)
+	if len(faults) > 0 {
+		t.Fatal(join(faults))
+	}
+	var want []string
+	keys("", reflect.ValueOf(c), func(key string) { want = append(want, key) })
+	var got []string
+	for key := range at {
+		if key != "" && !strings.HasSuffix(key, "]") {
+			got = append(got, key)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the example has the keys\n%q\nthe configuration\n%q", got, want)
+	}
+}
+
+func TestExampleExplainsEveryKey(t *testing.T) {
+	data, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(data), "\n")
+	for i, line := range lines {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if strings.HasPrefix(key, "#") || value == "" {
+			continue // the name of a section says enough
+		}
+		if !strings.HasPrefix(strings.TrimSpace(lines[i-1]), "#") {
+			t.Errorf("line %d: no comment says what %s does", i+1, key)
+		}
+	}
+}
+
+// keys visits the path of every key of a configuration.
+func keys(path string, v reflect.Value, visit func(string)) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			key := child(path, v.Type().Field(i).Tag.Get("yaml"))
+			visit(key)
+			keys(key, v.Field(i), visit)
+		}
+	case reflect.Map:
+		for _, name := range v.MapKeys() {
+			key := child(path, name.String())
+			visit(key)
+			keys(key, v.MapIndex(name), visit)
+		}
+	}
+}
+
+func TestEveryFieldHasItsKey(t *testing.T) {
+	seen := map[string]bool{}
+	keys("", reflect.ValueOf(testSchema().Default()), func(key string) {
+		if seen[key] || strings.HasSuffix(key, ".") || key == "" {
+			t.Errorf("key %q is empty or not unique", key)
+		}
+		seen[key] = true
+	})
+}
+
+func TestLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sensor.yaml")
+	if err := os.WriteFile(path, []byte("shutdown: {grace: 1m}\nhost: {id: 5}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := testSchema().Load(path)
+	if want := path + ":2:12: host.id: 5 is not text (put it in quotes)"; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if err := os.WriteFile(path, []byte("shutdown: {grace: 1m}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := testSchema().Load(path)
+	if err != nil || c.Shutdown.Grace != time.Minute {
+		t.Errorf("got grace %v, error %v", c.Shutdown.Grace, err)
+	}
+}
+
+func TestLoadCannotRead(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := testSchema().Load(filepath.Join(dir, "none.yaml")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing file: got %v", err)
+	}
+	if _, err := testSchema().Load(dir); err == nil || !strings.HasPrefix(err.Error(), "read config: ") {
+		t.Errorf("directory: got %v", err)
+	}
+	_, err := testSchema().Load("/dev/zero")
+	if want := "/dev/zero: the file is larger than 1MiB"; err == nil || err.Error() != want {
+		t.Errorf("endless file: got %v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	s := testSchema()
+	c := s.Default()
+	c.Sources = []string{"audit"}
+	c.Kinds = maps.Clone(c.Kinds)
+	c.Kinds["exce"] = Kind{}
+	c.Kinds["exec"] = Kind{Required: true}
+	err := s.Check(c)
+	want := `sources[0]: unknown source "audit" (want ebpf)
+kinds: unknown kind "exce" (did you mean "exec"?)
+kinds.exec: a required kind cannot be disabled (required: true, enabled: false)`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+func TestDestinationFile(t *testing.T) {
+	if path, ok := Destination("file:/a:b").File(); !ok || path != "/a:b" {
+		t.Errorf("got %q, %v", path, ok)
+	}
+	if _, ok := Stdout.File(); ok {
+		t.Error("stdout is a file")
+	}
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"syscall"
+	"time"
+
+	"sensor/internal/events"
+)
+
+// Options of a pipeline.
+type Options struct {
+	Log       *slog.Logger
+	Ledger    *events.Ledger
+	IDs       events.IDs        // for the events that the sensor makes about itself
+	Enrichers []events.Enricher // in order
+	// Keep decides after enrichment which events are wanted. The others are counted as filtered.
+	Keep func(*events.Event) bool
+	Sink events.Sink
+
+	QueueEvents int
+	QueueBytes  int64
+	// Grace is how long the sink may take at the end for what is queued.
+	Grace time.Duration
+}
+
+// Pipeline runs a plan. Everything that the sources emit passes one after the
+// other, so enrichers need no locks.
+type Pipeline struct {
+	options  Options
+	mu       sync.Mutex // the sources' goroutines take turns
+	sequence uint64
+	made     uint64 // events made here
+	queue    *queue
+	losses   map[events.Kind]*events.Loss // at the queue, not yet told
+	told     time.Time
+}
+
+// New makes a pipeline.
+func New(options Options) *Pipeline {
+	return &Pipeline{
+		options: options,
+		queue:   newQueue(options.QueueEvents, options.QueueBytes),
+		losses:  map[events.Kind]*events.Loss{},
+	}
+}
+
+// errGrace says that the sink was not waited for any longer.
+var errGrace = errors.New("the output takes no events")
+
+// Run runs the sources until ctx ends, a source fails, or the other end of the
+// sink is gone (EPIPE); then it drains them and gives the sink its grace. When
+// it returns, the ledger is final.
+func (p *Pipeline) Run(ctx context.Context, sources []events.Source) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// The writer outlives ctx: it ends when the queue has run dry, or with its grace.
+	writing, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	written := make(chan error, 1)
+	go func() {
+		written <- p.write(writing, cancel)
+	}()
+
+	var running sync.WaitGroup
+	errs := make([]error, len(sources), len(sources)+1)
+	for i, source := range sources {
+		running.Go(func() {
+			defer cancel()
+			if err := source.Run(ctx, p.emit); err != nil {
+				errs[i] = fmt.Errorf("run source %s: %w", source.Name(), err)
+			}
+		})
+	}
+	running.Wait()
+
+	p.mu.Lock()
+	p.tell()
+	p.mu.Unlock()
+	p.queue.close()
+	grace := time.AfterFunc(p.options.Grace, func() { giveUp(errGrace) })
+	defer grace.Stop()
+	return errors.Join(append(errs, <-written)...)
+}
+
+// emit completes an event and queues it, or counts why not.
+func (p *Pipeline) emit(e *events.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e.Created = time.Now()
+	for _, enricher := range p.options.Enrichers {
+		enricher.Enrich(e)
+	}
+	if !p.options.Keep(e) {
+		p.options.Ledger.Filtered(e.Kind, 1)
+		return
+	}
+	if len(p.losses) > 0 && time.Since(p.told) >= time.Second {
+		p.tell()
+	}
+	p.offer(e)
+}
+
+// offer numbers the event and queues it, or counts and remembers the loss.
+func (p *Pipeline) offer(e *events.Event) {
+	p.sequence++
+	e.Sequence = p.sequence
+	if e.ID == (events.ID{}) {
+		p.made++
+		e.ID = p.options.IDs.Of("sensor", 0, p.made)
+	}
+	if p.queue.offer(e) {
+		return
+	}
+	p.options.Ledger.Dropped(events.ReasonQueueFull, e.Kind, 1)
+	if e.Kind == events.KindEventsLost {
+		return // the ledger has it
+	}
+	loss := p.losses[e.Kind]
+	if loss == nil {
+		loss = &events.Loss{Kind: e.Kind, Stage: events.ReasonQueueFull, CPU: -1, First: e.Time}
+		p.losses[e.Kind] = loss
+	}
+	loss.Count++
+	loss.Last = e.Time
+}
+
+// tell puts what the queue lost into the stream.
+func (p *Pipeline) tell() {
+	p.told = time.Now()
+	for kind, loss := range p.losses {
+		if len(p.queue.events) == cap(p.queue.events) {
+			return
+		}
+		delete(p.losses, kind)
+		p.options.Ledger.Synthesized(events.KindEventsLost, 1)
+		p.offer(&events.Event{Kind: events.KindEventsLost, Provider: "sensor", Time: p.told, Created: p.told, Loss: loss})
+	}
+}
+
+// write takes batches to the sink until the queue is closed and empty. What the
+// sink does not take is counted. Once the sink's other end is gone there is
+// nothing left to do for the sources.
+func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
+	batch := make([]*events.Event, 0, 256)
+	var failing bool
+	var closed error
+	for {
+		batch = p.queue.take(batch)
+		if len(batch) == 0 {
+			return closed
+		}
+		if closed != nil {
+			p.drop(events.ReasonClosed, batch)
+			continue
+		}
+		n, err := p.options.Sink.Write(ctx, batch)
+		for _, e := range batch[:n] {
+			p.options.Ledger.Delivered(e.Kind, 1)
+		}
+		switch {
+		case err == nil:
+			if failing {
+				p.options.Log.Info("the output takes events again", "output", p.options.Sink.Name())
+			}
+			failing = false
+		case errors.Is(err, syscall.EPIPE):
+			closed = err
+			p.drop(events.ReasonClosed, batch[n:])
+			stopSources()
+		case ctx.Err() != nil:
+			p.drop(events.ReasonShutdown, batch[n:])
+		default:
+			if !failing {
+				p.options.Log.Error("the output failed; its events are dropped and counted", "output", p.options.Sink.Name(), "error", err)
+			}
+			failing = true
+			p.drop(events.ReasonWrite, batch[n:])
+		}
+	}
+}
+
+func (p *Pipeline) drop(reason events.Reason, batch []*events.Event) {
+	for _, e := range batch {
+		p.options.Ledger.Dropped(reason, e.Kind, 1)
+	}
+}

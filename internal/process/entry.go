@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package process
+
+import "sensor/internal/events"
+
+// An entry is one process in the table. Pointers from one entry to another are
+// counted, so that a leader outlives its death while it still leads.
+type entry struct {
+	process                     *events.Process // as last described
+	group, session, entryLeader *entry
+	references                  int // pointers at this entry from others
+	size                        int
+	dead                        bool
+	dropped                     bool // out of the table, kept by references alone
+	where                       *list
+	before, after               *entry
+}
+
+// What an entry costs beside its process.
+const entryOverhead = 200
+
+// A dead process is remembered this far behind the last death, for events that come late.
+const maxDead = 2048
+
+func (t *Table) add(p *events.Process) *entry {
+	if old := t.latest[p.PID]; old != nil {
+		t.drop(old) // its pid was given away, so it is long dead
+	}
+	if p.EntityID == "" {
+		p.EntityID = t.entityID(p.PID, p.StartKey)
+	}
+	e := &entry{process: p, size: p.Size() + entryOverhead}
+	t.bytes += e.size
+	t.latest[p.PID] = e
+	t.alive.push(e)
+	return e
+}
+
+// replace describes a process anew.
+func (t *Table) replace(e *entry, p *events.Process) {
+	t.bytes -= e.size
+	e.process = p
+	e.size = p.Size() + entryOverhead
+	t.bytes += e.size
+	if !e.dead && e.where == &t.alive {
+		t.alive.remove(e)
+		t.alive.push(e)
+	}
+}
+
+// point sets one of an entry's pointers.
+func (t *Table) point(at **entry, to *entry) {
+	from := *at
+	if from == to {
+		return
+	}
+	*at = to
+	if to != nil {
+		to.references++
+	}
+	if from != nil {
+		from.references--
+		t.release(from)
+	}
+}
+
+// pointAtLeader points at a group's or session's leader. The kernel does not
+// give away a pid that still names a group or a session, so a leader once found
+// stays the right one, also after its death.
+func (t *Table) pointAtLeader(at **entry, pid uint32) {
+	if *at == nil || (*at).process.PID != pid {
+		t.point(at, t.latest[pid])
+	}
+}
+
+// bury marks a process dead. Its own pointers are let go, but for what a late event would ask for.
+func (t *Table) bury(e *entry) {
+	if e.dead {
+		return
+	}
+	e.dead = true
+	t.alive.remove(e)
+	t.dead.push(e)
+	for n := 0; t.dead.length > maxDead && n < 8; n++ {
+		first := t.dead.first
+		if first.references == 0 {
+			t.drop(first)
+			continue
+		}
+		t.dead.remove(first) // still leads somebody
+		t.dead.push(first)
+	}
+}
+
+// drop takes an entry out of the table. What still points at it keeps it, out of reach by pid.
+func (t *Table) drop(e *entry) {
+	if e.dropped {
+		return
+	}
+	e.dropped = true
+	e.where.remove(e)
+	if t.latest[e.process.PID] == e {
+		delete(t.latest, e.process.PID)
+	}
+	t.point(&e.group, nil)
+	t.point(&e.session, nil)
+	t.point(&e.entryLeader, nil)
+	t.release(e)
+}
+
+// release gives back the bytes of an entry that nothing can reach any more.
+func (t *Table) release(e *entry) {
+	if e.dropped && e.references == 0 {
+		t.bytes -= e.size
+		e.size = 0
+	}
+}
+
+// shrink forgets until the table fits: the dead first, then who was not seen longest.
+func (t *Table) shrink() {
+	for t.bytes > t.maxBytes {
+		victim := t.dead.first
+		if victim == nil {
+			victim = t.alive.first
+		}
+		if victim == nil || victim == t.alive.last {
+			return
+		}
+		if !victim.dead || victim.references > 0 {
+			t.stats.Evicted++
+		}
+		t.drop(victim)
+	}
+}
+
+// A list is a queue of entries from which any can be taken out.
+type list struct {
+	first, last *entry
+	length      int
+}
+
+func (l *list) push(e *entry) {
+	e.where, e.before, e.after = l, l.last, nil
+	if l.last != nil {
+		l.last.after = e
+	} else {
+		l.first = e
+	}
+	l.last = e
+	l.length++
+}
+
+func (l *list) remove(e *entry) {
+	if e.where != l {
+		return
+	}
+	if e.before != nil {
+		e.before.after = e.after
+	} else {
+		l.first = e.after
+	}
+	if e.after != nil {
+		e.after.before = e.before
+	} else {
+		l.last = e.before
+	}
+	e.where, e.before, e.after = nil, nil, nil
+	l.length--
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package process keeps the table of processes: who is who, who descends from
+// whom, and with which image, whatever source an event came from.
+package process
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strconv"
+
+	"sensor/internal/events"
+)
+
+// Table follows processes from event to event and completes each event's
+// process and its relatives. It implements [events.Enricher] and is for one
+// goroutine: the events must come in the order in which they happened.
+type Table struct {
+	idPrefix string // host.id|boot_id|
+	maxBytes int
+
+	latest map[uint32]*entry // by pid
+	alive  list              // least recently seen first
+	dead   list              // first to die first
+	bytes  int
+	stats  Stats
+}
+
+// Stats of a table.
+type Stats struct {
+	Processes int    // known, alive or recently dead
+	Bytes     int    // kept, roughly
+	Evicted   uint64 // forgotten for want of room while they lived or were still referred to
+	Unknown   uint64 // events whose process was not in the table when it should have been
+}
+
+// NewTable makes a table that keeps about maxBytes. hostID and bootID go into
+// every entity id.
+func NewTable(hostID, bootID string, maxBytes int) *Table {
+	return &Table{
+		idPrefix: hostID + "|" + bootID + "|",
+		maxBytes: maxBytes,
+		latest:   map[uint32]*entry{},
+	}
+}
+
+// Stats reads the table's counters.
+func (t *Table) Stats() Stats {
+	s := t.stats
+	s.Processes = len(t.latest)
+	s.Bytes = t.bytes
+	return s
+}
+
+// Enrich implements [events.Enricher].
+func (t *Table) Enrich(e *events.Event) {
+	p := e.Process
+	if p == nil {
+		return
+	}
+	known := t.find(p.PID, p.StartKey)
+	switch e.Kind {
+	case events.KindFork:
+		t.inherit(p, t.find(p.CreatorPID, p.CreatorStartKey))
+	case events.KindExec:
+		if known != nil {
+			e.Family.Previous = known.process
+		}
+	case events.KindExit, events.KindExecFailed:
+		if known == nil {
+			t.stats.Unknown++
+			p.NoMemory = p.KernelThread // when a process exits, its memory may be gone already
+		} else {
+			p.NoMemory = known.process.NoMemory
+		}
+		t.inherit(p, known)
+	}
+	if known == nil {
+		known = t.add(p)
+	} else {
+		p.Start = known.process.Start
+		p.EntityID = known.process.EntityID
+		p.EntryMeta = known.process.EntryMeta
+		t.replace(known, p)
+	}
+	t.relate(known, e)
+	if e.Kind == events.KindExit {
+		t.bury(known)
+	}
+	t.shrink()
+}
+
+// inherit gives p the image of another entry, if that is still the image that p runs.
+func (t *Table) inherit(p *events.Process, from *entry) {
+	if from == nil || from.process.HasExecID && p.HasExecID && from.process.ExecID != p.ExecID {
+		return
+	}
+	image := from.process
+	p.Args, p.Filename, p.Script, p.Env, p.Redacted = image.Args, image.Filename, image.Script, image.Env, image.Redacted
+	if p.Executable.Name == "" {
+		p.Executable = image.Executable
+		p.Name = image.Name
+	}
+}
+
+// relate looks up the relatives of a process, which is in the table.
+func (t *Table) relate(of *entry, e *events.Event) {
+	p := of.process
+	parent := t.find(p.ParentPID, p.ParentStartKey)
+	t.pointAtLeader(&of.group, p.GroupLeaderPID)
+	t.pointAtLeader(&of.session, p.SessionPID)
+	if e.Kind != events.KindExit || of.entryLeader == nil {
+		t.point(&of.entryLeader, t.entryLeader(of, parent))
+	}
+
+	f := &e.Family
+	switch {
+	case parent != nil:
+		f.Parent = parent.process
+	case p.ParentPID != 0:
+		f.Parent = &events.Process{PID: p.ParentPID, StartKey: p.ParentStartKey, EntityID: t.entityID(p.ParentPID, p.ParentStartKey)}
+	}
+	f.GroupLeader = processOf(of.group)
+	f.SessionLeader = processOf(of.session)
+	f.EntryLeader = processOf(of.entryLeader)
+	if f.EntryLeader != nil {
+		f.EntryParent = processOf(t.find(f.EntryLeader.ParentPID, f.EntryLeader.ParentStartKey))
+	}
+}
+
+func processOf(e *entry) *events.Process {
+	if e == nil {
+		return nil
+	}
+	return e.process
+}
+
+// find gives the process with that pid that started then, or nil. A start of 0 is unknown and matches any.
+func (t *Table) find(pid uint32, start uint64) *entry {
+	e := t.latest[pid]
+	if e == nil || start != 0 && e.process.StartKey != 0 && !sameStart(start, e.process.StartKey) {
+		return nil
+	}
+	return e
+}
+
+// tick is how exactly /proc knows a start time: USER_HZ is 100 on every architecture that we run on.
+const tick = 10_000_000 // ns
+
+// sameStart compares start times, of which either may be known only to the tick.
+func sameStart(a, b uint64) bool {
+	return a == b || (a%tick == 0 || b%tick == 0) && a/tick == b/tick
+}
+
+// entityID identifies a process on this host in this boot; "" if the start is unknown.
+func (t *Table) entityID(pid uint32, start uint64) string {
+	if start == 0 && pid > 2 {
+		return ""
+	}
+	b := make([]byte, 0, 128)
+	b = append(b, t.idPrefix...)
+	b = strconv.AppendUint(b, uint64(pid), 10)
+	b = append(b, '|')
+	b = strconv.AppendUint(b, start/tick, 10)
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
