@@ -109,7 +109,7 @@ __u64 last_wake = 0;
 
 /* A record wakes the reader when this much waits, or when it was last woken this long ago. */
 const volatile __u32 wake_bytes = 256 * 1024;
-const volatile __u64 wake_interval = 50 * 1000 * 1000; /* ns */
+const volatile __u64 wake_interval = 200 * 1000 * 1000; /* ns */
 
 #define count(counter) __sync_fetch_and_add(&(counter), 1)
 

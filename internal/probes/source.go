@@ -172,7 +172,7 @@ func (s *Source) prepare() error {
 const (
 	// The programs wake the reader at most this often (wake_interval in
 	// headers/record.h); what they wrote in between is fetched this much later.
-	lookAgain = 60 * time.Millisecond
+	lookAgain = 250 * time.Millisecond
 	// The counters are read this often, and the ring is looked at even if nothing woke the reader.
 	heartbeat = time.Second
 )

@@ -4,9 +4,26 @@ package ecs
 
 import "strconv"
 
-// capabilities writes a set of capabilities (bits as in linux/capability.h) by name.
-func capabilities(w *writer, name string, set uint64) {
+// capabilityList keeps the last set that was written out: most processes of a
+// host have the same one, and it is up to 700 bytes long.
+type capabilityList struct {
+	set  uint64
+	text []byte
+}
+
+// put writes a set of capabilities (bits as in linux/capability.h) by name.
+func (l *capabilityList) put(w *writer, name string, set uint64) {
 	w.key(name)
+	if l.text == nil || l.set != set {
+		begin := len(w.b)
+		capabilities(w, set)
+		l.set, l.text = set, append(l.text[:0], w.b[begin:]...)
+		return
+	}
+	w.b = append(w.b, l.text...)
+}
+
+func capabilities(w *writer, set uint64) {
 	w.b = append(w.b, '[')
 	for bit := range 64 {
 		if set>>bit&1 == 0 {

@@ -37,9 +37,10 @@ type OS struct{ Type, Family, Name, Platform, Version, Kernel, Full string }
 
 // Encoder writes documents. It is for one goroutine.
 type Encoder struct {
-	w        writer
-	datasets map[string]dataset
-	hostName string
+	w                    writer
+	datasets             map[string]dataset
+	hostName             string
+	effective, permitted capabilityList
 }
 
 // A dataset is what does not change from one document of a data set to the next.

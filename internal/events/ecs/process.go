@@ -128,8 +128,8 @@ func (e *Encoder) process(ev *events.Event) {
 	w.text("name", "process.thread.name", p.ThreadName)
 	if c.Known && c.CapPermitted|c.CapEffective != 0 {
 		w.open("capabilities")
-		capabilities(w, "effective", c.CapEffective)
-		capabilities(w, "permitted", c.CapPermitted)
+		e.effective.put(w, "effective", c.CapEffective)
+		e.permitted.put(w, "permitted", c.CapPermitted)
 		w.close()
 	}
 	w.close()

@@ -15,6 +15,9 @@ import (
 type writer struct {
 	b    []byte
 	raws []raw
+
+	second     int64  // the last one that was written out: most times of a batch share it
+	secondText []byte // with its quote and its point
 }
 
 // A raw is a text that was not UTF-8, under the path of its field. In the
@@ -105,9 +108,18 @@ func (w *writer) time(name string, t time.Time) {
 		return
 	}
 	w.key(name)
-	w.b = append(w.b, '"')
-	w.b = t.UTC().AppendFormat(w.b, "2006-01-02T15:04:05.000000000Z")
-	w.b = append(w.b, '"')
+	if second := t.Unix(); second != w.second || w.secondText == nil {
+		w.second = second
+		w.secondText = t.UTC().AppendFormat(w.secondText[:0], `"2006-01-02T15:04:05.`)
+	}
+	w.b = append(w.b, w.secondText...)
+	nanos := uint32(t.Nanosecond())
+	n := len(w.b)
+	w.b = append(w.b, `000000000Z"`...)
+	for i := n + 8; nanos > 0; i-- {
+		w.b[i] = '0' + byte(nanos%10)
+		nanos /= 10
+	}
 }
 
 // rawFields writes what was not UTF-8, in hex.
