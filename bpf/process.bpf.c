@@ -54,7 +54,7 @@ struct record {
 	__u32 tty_major, tty_minor;
 	__u32 ns_mnt, ns_pid, ns_net, ns_user, ns_uts, ns_ipc, ns_cgroup, ns_time;
 	__u32 argc;
-	__u32 exit_code; /* as wait(2) gives it */
+	__u32 exit_code; /* as wait(2) gives it; exec_failed: the errno */
 	__u32 flags;
 	__u32 tails[TAILS_MAX]; /* bytes */
 	__u8 executable_marks, working_directory_marks, cgroup_marks;
@@ -439,4 +439,137 @@ int process_snapshot(struct bpf_iter__task *ctx)
 	if (s->position <= RECORD_MAX_LEN)
 		bpf_seq_write(ctx->meta->seq, s->data, s->position);
 	return 0;
+}
+
+/*
+ * Failed execs. Nothing in the kernel keeps what a failed exec was asked for:
+ * it is read from user memory after the fact, and says so. The system call
+ * tracepoints cost only these two system calls.
+ */
+struct attempt {
+	__u64 filename, argv;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64); /* pid_tgid */
+	__type(value, struct attempt);
+} attempts SEC(".maps");
+
+/* Layout from tracefs, events/syscalls/NAME/format: stable since 2.6. */
+struct syscall_enter {
+	__u64 common;
+	__u64 number;
+	__u64 args[6];
+};
+struct syscall_exit {
+	__u64 common;
+	__u64 number;
+	__s64 result;
+};
+
+static __always_inline int attempt_begin(__u64 filename, __u64 argv)
+{
+	struct attempt a = { .filename = filename, .argv = argv };
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (!stopped)
+		bpf_map_update_elem(&attempts, &id, &a, BPF_ANY);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_enter_execve")
+int execve_enter(struct syscall_enter *ctx)
+{
+	return attempt_begin(ctx->args[0], ctx->args[1]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_execveat")
+int execveat_enter(struct syscall_enter *ctx)
+{
+	return attempt_begin(ctx->args[1], ctx->args[2]);
+}
+
+#define ATTEMPT_ARGS 1024
+
+/* Appends one argument; walk.dentry is where its pointer stands. */
+__noinline int attempt_step(__u32 slot)
+{
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &slot);
+	__u32 position;
+	__u64 arg = 0;
+	long n;
+
+	if (!s || bpf_probe_read_user(&arg, sizeof(arg), (void *)s->walk.dentry) || !arg)
+		return 1;
+	position = s->position;
+	if (position >= s->walk.limit || position > ARGS_LAST_POS + ARGS_MAX_LEN) {
+		s->walk.marks |= PATH_CUT;
+		return 1;
+	}
+	n = bpf_probe_read_user_str(&s->data[position], PATH_MAX_LEN, (void *)arg);
+	if (n <= 0) {
+		s->walk.marks |= PATH_CUT;
+		return 1;
+	}
+	s->position = position + n;
+	s->walk.dentry += sizeof(arg);
+	return 0;
+}
+
+static __always_inline int attempt_end(struct syscall_exit *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct attempt *found, attempt;
+	struct record *e;
+	struct counters *c;
+	struct scratch *s;
+	__u32 slot, position;
+	long n;
+	int i;
+
+	found = bpf_map_lookup_elem(&attempts, &id);
+	if (!found)
+		return 0;
+	attempt = *found;
+	bpf_map_delete_elem(&attempts, &id);
+	if (ctx->result >= 0)
+		return 0;
+	s = record_begin(KIND_EXEC_FAILED, &slot, &c);
+	if (!s)
+		return 0;
+	e = process_fill(s, KIND_EXEC_FAILED, slot, bpf_get_current_task_btf());
+	e->exit_code = -ctx->result;
+	position = s->position;
+	if (position <= PATH_LAST_POS) {
+		n = bpf_probe_read_user_str(&s->data[position], PATH_MAX_LEN, (void *)attempt.filename);
+		if (n > 0) {
+			e->tails[TAIL_FILENAME] = n;
+			s->position = position + n;
+		}
+	}
+	position = s->position;
+	s->walk.dentry = attempt.argv;
+	s->walk.limit = position + ARGS_MAX_LEN;
+	s->walk.marks = 0;
+	for (i = 0; i < ATTEMPT_ARGS; i++)
+		if (attempt_step(slot))
+			break;
+	if (i == ATTEMPT_ARGS || s->walk.marks)
+		e->flags |= FLAG_ARGS_CUT;
+	e->tails[TAIL_ARGS] = s->position - position;
+	record_end(s, c);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_execve")
+int execve_exit(struct syscall_exit *ctx)
+{
+	return attempt_end(ctx);
+}
+
+SEC("tracepoint/syscalls/sys_exit_execveat")
+int execveat_exit(struct syscall_exit *ctx)
+{
+	return attempt_end(ctx);
 }

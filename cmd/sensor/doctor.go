@@ -2,8 +2,123 @@
 
 package main
 
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"sensor/internal/events"
+	"sensor/internal/probes"
+)
+
 type doctorCommand struct {
-	JSON bool `help:"For machines."`
+	JSON bool `help:"Write JSON for machines."`
 }
 
-func (doctorCommand) Run() error { return nil }
+// diagnosis is what doctor finds. Its JSON is stable: users script it.
+type diagnosis struct {
+	Host  hostFacts `json:"host"`
+	Kinds []attempt `json:"kinds"`
+	Blind []string  `json:"blind"` // what no source of this build sees on this host
+}
+
+// attempt is one way to serve a kind, tried out.
+type attempt struct {
+	Kind    string   `json:"kind"`
+	Source  string   `json:"source"`
+	Variant string   `json:"variant"`
+	Hooks   []string `json:"hooks"`
+	Works   bool     `json:"works"`
+	Reason  string   `json:"reason,omitempty"` // the kernel's, if it does not work
+}
+
+// Run tries every variant of every kind on this host, and takes all of it back.
+func (c doctorCommand) Run(std streams) error {
+	d := diagnose()
+	if c.JSON {
+		e := json.NewEncoder(std.out)
+		e.SetIndent("", "  ")
+		return e.Encode(d)
+	}
+	return d.write(std.out)
+}
+
+func diagnose() diagnosis {
+	d := diagnosis{Host: readHostFacts()}
+	var kinds []events.Kind
+	for _, kind := range events.Kinds() {
+		if !kind.Traits().Internal {
+			kinds = append(kinds, kind)
+		}
+	}
+	source := probes.New(probes.Options{
+		Log: slog.New(slog.DiscardHandler), Ledger: &events.Ledger{},
+		CriticalRing: 1 << 20, EveryVariant: true,
+	})
+	_, err := source.Open(kinds)
+	for _, service := range source.Plan() {
+		a := attempt{Kind: service.Kind.String(), Source: probes.Name, Variant: service.Variant, Hooks: service.Hooks, Works: service.Err == nil}
+		if service.Err != nil {
+			a.Reason = service.Err.Error()
+		}
+		d.Kinds = append(d.Kinds, a)
+	}
+	if len(d.Kinds) == 0 && err != nil { // it did not come as far as a program
+		for _, kind := range kinds {
+			d.Kinds = append(d.Kinds, attempt{Kind: kind.String(), Source: probes.Name, Reason: err.Error()})
+		}
+	}
+	if err := source.Close(); err != nil {
+		d.Blind = append(d.Blind, err.Error())
+	}
+	d.Blind = append(d.Blind, d.blind()...)
+	return d
+}
+
+// blind names what is not seen on this host.
+func (d diagnosis) blind() []string {
+	works := map[string]bool{}
+	for _, a := range d.Kinds {
+		works[a.Kind] = works[a.Kind] || a.Works
+	}
+	var blind []string
+	for _, kind := range events.Kinds() {
+		if !kind.Traits().Internal && !works[kind.String()] {
+			blind = append(blind, fmt.Sprintf("kind %s: nothing serves it", kind))
+		}
+	}
+	if !d.Host.InitialPIDNamespace {
+		blind = append(blind, "processes older than the sensor outside its pid namespace, and the arguments of those inside: run it in the host's pid namespace (--pid=host)")
+	}
+	return append(blind, "failed execs by 32-bit programs: the kernel hides compat system calls from system call tracepoints")
+}
+
+func (d diagnosis) write(w io.Writer) error {
+	var b strings.Builder
+	h := d.Host
+	fmt.Fprintf(&b, "kernel         %s %s\n", h.Kernel, h.Architecture)
+	fmt.Fprintf(&b, "BTF            %s\n", h.BTF)
+	fmt.Fprintf(&b, "lockdown       %s\n", h.Lockdown)
+	fmt.Fprintf(&b, "tracefs        %s\n", h.Tracefs)
+	fmt.Fprintf(&b, "cgroup         %s\n", h.Cgroup)
+	fmt.Fprintf(&b, "pid namespace  %s\n", map[bool]string{true: "the host's", false: "not the host's"}[h.InitialPIDNamespace])
+	fmt.Fprintf(&b, "capabilities   %s\n", h.capabilities())
+	b.WriteString("\n")
+	for _, a := range d.Kinds {
+		verdict := "works"
+		if !a.Works {
+			verdict = "does not work: " + a.Reason
+		}
+		fmt.Fprintf(&b, "%-16s %-6s %-12s %s  %s\n", a.Kind, a.Source, a.Variant, strings.Join(a.Hooks, " "), verdict)
+	}
+	if len(d.Blind) > 0 {
+		b.WriteString("\nblind here:\n")
+		for _, line := range d.Blind {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -148,7 +148,7 @@ func announce(log *slog.Logger, settings config.Config, plan pipeline.Plan, sour
 		}
 	}
 	for _, service := range source.Plan() {
-		if service.Variant != "" && settings.Kinds[service.Kind.String()].Enabled {
+		if service.Err == nil && settings.Kinds[service.Kind.String()].Enabled {
 			log.Info("serving", "kind", service.Kind, "source", probes.Name, "variant", service.Variant, "hooks", service.Hooks)
 		}
 	}

@@ -25,6 +25,7 @@ type Event struct {
 	Process *Process // who did it; nil if unknown
 	Family  Family   // the relatives of Process
 	End     *End     // exit: how the process ended
+	Attempt *Attempt // exec_failed: what Process tried to run
 	Loss    *Loss    // events_lost
 }
 
@@ -65,6 +66,15 @@ func (e End) Signal() int { return int(e.Status & 0x7f) }
 
 // CoreDumped reports whether the kernel wrote a core.
 func (e End) CoreDumped() bool { return e.Status&0x80 != 0 }
+
+// Attempt is an exec that failed. What was asked for is read from user memory
+// afterwards: unlike all else here it may have been changed in between.
+type Attempt struct {
+	Filename string
+	Args     Args
+	Code     string // ENOENT
+	Message  string // no such file or directory
+}
 
 // Loss describes events that were not delivered.
 type Loss struct {

@@ -47,7 +47,7 @@ var traits = [KindCount]Traits{
 	KindFork:           {Name: "fork", Category: "process", Type: "start", Action: "fork", Dataset: "process", Class: ClassCritical, Default: true},
 	KindExit:           {Name: "exit", Category: "process", Type: "end", Action: "end", Dataset: "process", Class: ClassCritical, Default: true},
 	KindAlreadyRunning: {Name: "already_running", Category: "process", Type: "info", Action: "already_running", Dataset: "process", Class: ClassCritical, Default: true},
-	KindExecFailed:     {Name: "exec_failed", Category: "process", Type: "start", Action: "exec", Dataset: "process", Class: ClassCritical},
+	KindExecFailed:     {Name: "exec_failed", Category: "process", Type: "info", Action: "exec", Dataset: "process", Class: ClassCritical},
 	KindEventsLost:     {Name: "events_lost", Type: "info", Action: "events_lost", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
 }
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"sensor/internal/events"
 )
 
@@ -74,6 +76,14 @@ func decodeProcess(raw []byte, clock *Clock, env []string) (*events.Event, heade
 		imageOf(p, &r, tails, env)
 	case events.KindExit:
 		e.End = &events.End{Status: r.ExitCode}
+	case events.KindExecFailed:
+		e.Outcome = events.OutcomeFailure
+		e.Attempt = &events.Attempt{
+			Filename: cString(tails[processTailTAIL_FILENAME]),
+			Args:     events.Args{Packed: string(tails[processTailTAIL_ARGS]), Cut: flags&processFlagFLAG_ARGS_CUT != 0},
+			Code:     unix.ErrnoName(unix.Errno(r.ExitCode)),
+			Message:  unix.Errno(r.ExitCode).Error(),
+		}
 	case events.KindFork:
 	case events.KindAlreadyRunning:
 		e.Time = p.Start

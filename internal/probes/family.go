@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -62,6 +63,12 @@ func (f *family) attach(p program) error {
 	switch p.typ {
 	case "iter":
 		loaded.link, err = link.AttachIter(link.IterOptions{Program: loaded.Program})
+	case "tracepoint":
+		group, name, _ := strings.Cut(p.hook, "/")
+		err = withTracefs(func() (err error) {
+			loaded.link, err = link.Tracepoint(group, name, loaded.Program, nil)
+			return err
+		})
 	default:
 		loaded.link, err = link.AttachTracing(link.TracingOptions{Program: loaded.Program, AttachType: ebpf.AttachTraceRawTp})
 	}

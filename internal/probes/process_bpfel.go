@@ -13,6 +13,12 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type processAttempt struct {
+	_        structs.HostLayout
+	Filename uint64
+	Argv     uint64
+}
+
 type processCounters struct {
 	_                  structs.HostLayout
 	Generated          uint64
@@ -165,10 +171,15 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	processMapAttempts         = "attempts"
 	processMapCounts           = "counts"
 	processMapCritical         = "critical"
 	processMapExited           = "exited"
 	processMapScratch          = "scratch"
+	processProgExecveEnter     = "execve_enter"
+	processProgExecveExit      = "execve_exit"
+	processProgExecveatEnter   = "execveat_enter"
+	processProgExecveatExit    = "execveat_exit"
 	processProgProcessExec     = "process_exec"
 	processProgProcessExit     = "process_exit"
 	processProgProcessFork     = "process_fork"
@@ -231,6 +242,10 @@ type processSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type processProgramSpecs struct {
+	ExecveEnter     *ebpf.ProgramSpec `ebpf:"execve_enter"`
+	ExecveExit      *ebpf.ProgramSpec `ebpf:"execve_exit"`
+	ExecveatEnter   *ebpf.ProgramSpec `ebpf:"execveat_enter"`
+	ExecveatExit    *ebpf.ProgramSpec `ebpf:"execveat_exit"`
 	ProcessExec     *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit     *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork     *ebpf.ProgramSpec `ebpf:"process_fork"`
@@ -241,6 +256,7 @@ type processProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type processMapSpecs struct {
+	Attempts *ebpf.MapSpec `ebpf:"attempts"`
 	Counts   *ebpf.MapSpec `ebpf:"counts"`
 	Critical *ebpf.MapSpec `ebpf:"critical"`
 	Exited   *ebpf.MapSpec `ebpf:"exited"`
@@ -287,6 +303,7 @@ func (o *processObjects) Close() error {
 //
 // It can be passed to loadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type processMaps struct {
+	Attempts *ebpf.Map `ebpf:"attempts"`
 	Counts   *ebpf.Map `ebpf:"counts"`
 	Critical *ebpf.Map `ebpf:"critical"`
 	Exited   *ebpf.Map `ebpf:"exited"`
@@ -295,6 +312,7 @@ type processMaps struct {
 
 func (m *processMaps) Close() error {
 	return _ProcessClose(
+		m.Attempts,
 		m.Counts,
 		m.Critical,
 		m.Exited,
@@ -326,6 +344,10 @@ type processVariables struct {
 //
 // It can be passed to loadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type processPrograms struct {
+	ExecveEnter     *ebpf.Program `ebpf:"execve_enter"`
+	ExecveExit      *ebpf.Program `ebpf:"execve_exit"`
+	ExecveatEnter   *ebpf.Program `ebpf:"execveat_enter"`
+	ExecveatExit    *ebpf.Program `ebpf:"execveat_exit"`
 	ProcessExec     *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit     *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork     *ebpf.Program `ebpf:"process_fork"`
@@ -334,6 +356,10 @@ type processPrograms struct {
 
 func (p *processPrograms) Close() error {
 	return _ProcessClose(
+		p.ExecveEnter,
+		p.ExecveExit,
+		p.ExecveatEnter,
+		p.ExecveatExit,
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,

@@ -18,11 +18,12 @@ var ErrPrototype = errors.New("other prototype than expected")
 // these rows to people, and a test holds the two together.
 type program struct {
 	name  string
-	typ   string   // tp_btf, iter
+	typ   string   // tp_btf, tracepoint, iter
 	hook  string   // tracepoint or iterator
-	args  []string // types of the hook's arguments, as C writes them; nil if the verifier checks them (iter)
+	args  []string // types of the hook's arguments, as C writes them; nil where they are the same on every kernel
 	since string   // Linux version from which the hook can be used as it is here
 	why   string
+	notes bool // only takes notes for another program: it makes no records, so none is lost when it is skipped
 }
 
 func programs() []program {
@@ -42,6 +43,22 @@ func programs() []program {
 			name: "process_exit", typ: "tp_btf", hook: "sched_process_exit",
 			args:  []string{"struct task_struct *", "..."},
 			since: "5.8", why: "each thread passes; the last one speaks for the process",
+		},
+		{
+			name: "execve_enter", typ: "tracepoint", hook: "syscalls/sys_enter_execve",
+			since: "5.8", why: "where a failed exec finds its arguments again", notes: true,
+		},
+		{
+			name: "execveat_enter", typ: "tracepoint", hook: "syscalls/sys_enter_execveat",
+			since: "5.8", why: "likewise", notes: true,
+		},
+		{
+			name: "execve_exit", typ: "tracepoint", hook: "syscalls/sys_exit_execve",
+			since: "5.11", why: "no kernel structure keeps a failed exec; 5.11 for bpf_get_current_task_btf",
+		},
+		{
+			name: "execveat_exit", typ: "tracepoint", hook: "syscalls/sys_exit_execveat",
+			since: "5.11", why: "likewise",
 		},
 		{
 			name: "process_snapshot", typ: "iter", hook: "task",

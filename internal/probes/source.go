@@ -31,6 +31,8 @@ type Options struct {
 	// CriticalRing is the size of the ring of critical kinds in bytes, a power
 	// of two and a multiple of the page size.
 	CriticalRing uint32
+	// EveryVariant makes Open try also the variants behind the one that serves: for diagnosis, not for running.
+	EveryVariant bool
 	// Cmdline gives the arguments of a process older than the sensor, packed as
 	// the kernel keeps them, if they can be had. start is in ns since boot.
 	Cmdline func(pid uint32, start uint64) (packed string, ok bool)
@@ -49,12 +51,12 @@ type Source struct {
 	forks    uint64 // boot time from which on every new process is seen
 }
 
-// Service says how a kind is served, or why it is not.
+// Service is one attempt to serve a kind by one of its variants.
 type Service struct {
 	Kind    events.Kind
-	Variant string   // "" if none serves it
-	Hooks   []string // tp_btf/sched_process_exec
-	Err     error    // joins one reason for each variant that failed
+	Variant string
+	Hooks   []string // as tp_btf/sched_process_exec
+	Err     error    // why it does not serve; nil if it does
 }
 
 // Name is event.provider.
@@ -89,10 +91,8 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 		if !slices.Contains(want, row.kind) {
 			continue
 		}
-		service := s.serve(row, known)
-		s.plan = append(s.plan, service)
-		if service.Variant == "" {
-			errs = append(errs, fmt.Errorf("%s: %w", row.kind, service.Err))
+		if err := s.serve(row, known); err != nil {
+			errs = append(errs, fmt.Errorf("serve %s: %w", row.kind, err))
 			continue
 		}
 		s.rows[row.kind] = row
@@ -102,36 +102,47 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 	return got, errors.Join(errs...)
 }
 
-// Plan says how each wanted kind is served, after Open.
+// Plan lists the attempts that Open made, in order: for each kind the variants
+// that failed and then the one that serves.
 func (s *Source) Plan() []Service { return s.plan }
 
-// serve attaches the first variant of the row that the kernel takes.
-func (s *Source) serve(row kindRow, known map[string]program) Service {
-	service := Service{Kind: row.kind}
+// serve attaches the first variant of the row that the kernel takes, or all of
+// them if every variant is to be tried.
+func (s *Source) serve(row kindRow, known map[string]program) error {
 	var errs []error
+	served := false
 	for _, v := range row.variants {
-		var hooks []string
-		var failed error
+		service := Service{Kind: row.kind, Variant: v.name}
 		for _, name := range v.programs {
 			p := known[name]
-			hooks = append(hooks, p.typ+"/"+p.hook)
-			if failed = s.family.attach(p); failed != nil {
-				errs = append(errs, fmt.Errorf("variant %s: %w", v.name, failed))
+			service.Hooks = append(service.Hooks, p.typ+"/"+p.hook)
+			if err := s.family.attach(p); err != nil {
+				service.Err = fmt.Errorf("variant %s: %w", v.name, err)
 				break
 			}
 		}
-		if failed == nil {
-			service.Variant, service.Hooks = v.name, hooks
-			if row.kind != events.KindAlreadyRunning {
-				for _, name := range v.programs {
-					s.counters.programs[row.kind] = append(s.counters.programs[row.kind], s.family.programs[name])
+		s.plan = append(s.plan, service)
+		if service.Err != nil {
+			errs = append(errs, service.Err)
+			continue
+		}
+		if !served && row.kind != events.KindAlreadyRunning { // which counts in user space
+			for _, name := range v.programs {
+				if known[name].notes {
+					continue
 				}
+				s.counters.programs[row.kind] = append(s.counters.programs[row.kind], s.family.programs[name])
 			}
+		}
+		served = true
+		if !s.options.EveryVariant {
 			break
 		}
 	}
-	service.Err = errors.Join(errs...)
-	return service
+	if served {
+		return nil
+	}
+	return errors.Join(errs...)
 }
 
 // prepare makes the maps and opens the ring.

@@ -124,6 +124,12 @@ func (e *Encoder) Append(b []byte, ev *events.Event) []byte {
 		e.process(ev)
 		e.related(ev.Process)
 	}
+	if a := ev.Attempt; a != nil {
+		w.open("error")
+		w.word("code", a.Code)
+		w.word("message", a.Message)
+		w.close()
+	}
 	e.sensor(ev)
 	w.close()
 	b, w.b = w.b, nil
@@ -240,7 +246,14 @@ func (e *Encoder) sensor(ev *events.Event) {
 
 func (e *Encoder) sensorProcess(ev *events.Event, p *events.Process) {
 	w := &e.w
-	if ev.Kind == events.KindExec || ev.Kind == events.KindExecFailed {
+	if a := ev.Attempt; a != nil {
+		w.open("exec")
+		w.text("filename", "exec.filename", a.Filename)
+		args(w, "exec.", a.Args)
+		w.flag("args_cut", a.Args.Cut)
+		w.close()
+	}
+	if ev.Kind == events.KindExec {
 		begin := len(w.b)
 		w.open("exec")
 		if p.Filename.Name != p.Executable.Name {

@@ -27,7 +27,7 @@ func fragmentOf(p *events.Process) *fragment {
 	w.word("entity_id", p.EntityID)
 	w.text("name", "name", p.Name)
 	w.text("executable", "executable", p.Executable.Name)
-	args(&w, p.Args)
+	args(&w, "", p.Args)
 	if p.Credentials.Known {
 		w.boolean("interactive", p.Interactive())
 	}
@@ -59,7 +59,7 @@ func fragmentOf(p *events.Process) *fragment {
 
 // args writes the vector and how many there were. An empty vector of a known
 // process says so; nobody knows a kernel thread's.
-func args(w *writer, a events.Args) {
+func args(w *writer, prefix string, a events.Args) {
 	if a.Packed == "" {
 		return
 	}
@@ -72,7 +72,7 @@ func args(w *writer, a events.Args) {
 	}
 	w.b = append(w.b, ']')
 	if !exact {
-		w.raws = append(w.raws, raw{"args", a.Packed})
+		w.raws = append(w.raws, raw{prefix + "args", a.Packed})
 	}
 	w.number("args_count", uint64(a.Len()))
 }
@@ -213,7 +213,7 @@ func (e *Encoder) relatives(ev *events.Event) {
 		w.b = append(w.b, '[', '{')
 		var image writer
 		image.b = w.b
-		args(&image, previous.Args)
+		args(&image, "", previous.Args)
 		image.text("executable", "executable", previous.Executable.Name)
 		w.b = append(image.b, '}', ']')
 		for _, r := range image.raws {
