@@ -20,6 +20,7 @@ import (
 	"sensor/internal/export/stream"
 	"sensor/internal/pipeline"
 	"sensor/internal/probes"
+	"sensor/internal/process/snapshot"
 )
 
 type runCommand struct {
@@ -80,7 +81,7 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 		IDs:          events.NewIDs(about.bootID, probes.Name),
 		Env:          settings.Process.Env,
 		CriticalRing: uint32(settings.Limits.Rings.Critical),
-		Cmdline:      func(uint32, uint64) (string, bool) { return "", false },
+		Proc:         openProc,
 	})
 	plan, err := pipeline.Open([]events.Source{source}, feeding(settings))
 	defer func() { err = errors.Join(err, plan.Close()) }()
@@ -103,6 +104,10 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	})
 	log.Info("ready")
 	return p.Run(ctx, plan.Sources)
+}
+
+func openProc(self uint32, wall func(boot uint64) time.Time) (probes.Proc, error) {
+	return snapshot.New(snapshot.Options{Self: self, Wall: wall})
 }
 
 // feeding lists the kinds to ask the sources for: the wanted ones and those

@@ -29,6 +29,6 @@ func kindRows() []kindRow {
 		{events.KindExec, decodeProcess, []variant{{"tracepoint", []string{"process_exec"}}}},
 		{events.KindExit, decodeProcess, []variant{{"tracepoint", []string{"process_exit"}}}},
 		{events.KindExecFailed, decodeProcess, []variant{{"tracepoint", []string{"execve_enter", "execveat_enter", "execve_exit", "execveat_exit"}}}},
-		{events.KindAlreadyRunning, decodeProcess, []variant{{"iterator", []string{"process_snapshot"}}}},
+		{events.KindAlreadyRunning, decodeProcess, []variant{{"iterator", []string{snapshotProgram}}, {"procfs", nil}}},
 	}
 }

@@ -3,7 +3,6 @@
 package probes
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -33,9 +32,17 @@ type Options struct {
 	CriticalRing uint32
 	// EveryVariant makes Open try also the variants behind the one that serves: for diagnosis, not for running.
 	EveryVariant bool
-	// Cmdline gives the arguments of a process older than the sensor, packed as
-	// the kernel keeps them, if they can be had. start is in ns since boot.
-	Cmdline func(pid uint32, start uint64) (packed string, ok bool)
+	// Proc opens /proc. self is the sensor's own tgid in the initial pid
+	// namespace, 0 if unknown; wall turns ns since boot into wall time.
+	Proc func(self uint32, wall func(boot uint64) time.Time) (Proc, error)
+}
+
+// Proc is /proc, for what a task iterator cannot see: argument vectors, and
+// processes that the kernel hides from it.
+type Proc interface {
+	PIDs() ([]uint32, error)
+	Process(pid uint32) (*events.Process, error)
+	Cmdline(pid uint32, start uint64) (packed string, ok bool)
 }
 
 // Source reads the kernel through BPF programs. Its methods are for one
@@ -277,55 +284,6 @@ func (s *Source) account(emit func(*events.Event)) error {
 		emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: time.Now(), Loss: &loss})
 	}
 	return err
-}
-
-// snapshot emits the processes that are older than the fork program, parents first.
-func (s *Source) snapshot(emit func(*events.Event)) error {
-	if _, ok := s.rows[events.KindAlreadyRunning]; !ok {
-		return nil
-	}
-	raw, err := s.family.iterate("process_snapshot")
-	if err != nil {
-		return err
-	}
-	type numbered struct {
-		*events.Event
-		header
-	}
-	var found []numbered
-	var errs []error
-	for len(raw) > 0 {
-		length := 0
-		if len(raw) >= kindOffset {
-			length = int(binary.NativeEndian.Uint32(raw[lengthOffset:]))
-		}
-		if length <= 0 || length > len(raw) {
-			errs = append(errs, fmt.Errorf("cut snapshot: a record of %d bytes in %d", length, len(raw)))
-			break
-		}
-		e, h, err := s.decode(raw[:length])
-		raw = raw[length:]
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if e.Process.StartKey < s.forks {
-			found = append(found, numbered{e, h})
-		}
-	}
-	slices.SortFunc(found, func(a, b numbered) int {
-		return cmp.Or(cmp.Compare(a.Process.StartKey, b.Process.StartKey), cmp.Compare(a.Process.PID, b.Process.PID))
-	})
-	for _, f := range found {
-		if packed, ok := s.options.Cmdline(f.Process.PID, f.Process.StartKey); ok {
-			f.Process.Args.Packed = packed
-		}
-		f.ID = s.options.IDs.Of(events.ClassCritical, f.slot, f.sequence)
-		f.Provider = Name
-		s.options.Ledger.Synthesized(f.Event.Kind, 1)
-		emit(f.Event)
-	}
-	return errors.Join(errs...)
 }
 
 // stop makes the programs do nothing, waits until none runs that has not seen

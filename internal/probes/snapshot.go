@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sensor/internal/events"
+)
+
+const snapshotProgram = "process_snapshot"
+
+// snapshot emits the processes that are older than the fork program, parents
+// first. It comes after the rings are open and before they are read: so a
+// process is in the snapshot, or in a ring, or in both, but never in neither.
+func (s *Source) snapshot(emit func(*events.Event)) error {
+	if _, ok := s.rows[events.KindAlreadyRunning]; !ok {
+		return nil
+	}
+	seen := map[uint32]bool{}
+	found, self, err := s.iterated(seen)
+	errs := []error{err}
+	proc, err := s.options.Proc(self, s.clock.Wall)
+	if err != nil {
+		errs = append(errs, err)
+	} else {
+		for _, e := range found {
+			if packed, ok := proc.Cmdline(e.Process.PID, e.Process.StartKey); ok {
+				e.Process.Args.Packed = packed
+			}
+		}
+		others, err := s.others(proc, seen)
+		found = append(found, others...)
+		errs = append(errs, err)
+	}
+	slices.SortFunc(found, func(a, b *events.Event) int {
+		return cmp.Or(cmp.Compare(a.Process.StartKey, b.Process.StartKey), cmp.Compare(a.Process.PID, b.Process.PID))
+	})
+	for _, e := range found {
+		s.options.Ledger.Synthesized(e.Kind, 1)
+		emit(e)
+	}
+	return errors.Join(errs...)
+}
+
+// iterated gives what the task iterator saw, and the sensor's own tgid in the
+// initial pid namespace. It enters all pids into seen, also of those processes
+// that the ring tells of.
+func (s *Source) iterated(seen map[uint32]bool) (found []*events.Event, self uint32, err error) {
+	if s.family.programs[snapshotProgram] == nil {
+		return nil, 0, nil
+	}
+	raw, err := s.family.iterate(snapshotProgram)
+	if err != nil {
+		return nil, 0, err
+	}
+	errs := []error{s.family.shared.Variables[processVarSelfTgid].Get(&self)}
+	for len(raw) > 0 {
+		length := 0
+		if len(raw) > lengthOffset+4 {
+			length = int(binary.NativeEndian.Uint32(raw[lengthOffset:]))
+		}
+		if length <= 0 || length > len(raw) {
+			errs = append(errs, fmt.Errorf("cut snapshot: a record of %d bytes in %d", length, len(raw)))
+			break
+		}
+		e, h, err := s.decode(raw[:length])
+		raw = raw[length:]
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		seen[e.Process.PID] = true
+		if e.Process.StartKey < s.forks {
+			e.ID = s.options.IDs.Of(h.kind.Traits().Class, h.slot, h.sequence)
+			e.Provider = Name
+			found = append(found, e)
+		}
+	}
+	return found, self, errors.Join(errs...)
+}
+
+// procSlot stands for a scratch slot in the ids of what came from /proc.
+const procSlot = 1 << 16
+
+// others gives the processes of /proc that the iterator did not show. Some
+// kernels hide the first process from it.
+func (s *Source) others(proc Proc, seen map[uint32]bool) ([]*events.Event, error) {
+	pids, err := proc.PIDs()
+	if err != nil {
+		return nil, err
+	}
+	var others []*events.Event
+	for _, pid := range pids {
+		if seen[pid] {
+			continue
+		}
+		p, err := proc.Process(pid)
+		if err != nil || p.StartKey >= s.forks {
+			continue // it is gone, or the ring has it
+		}
+		others = append(others, &events.Event{
+			Kind: events.KindAlreadyRunning, Provider: Name, Outcome: events.OutcomeSuccess,
+			ID:      s.options.IDs.Of(events.ClassCritical, procSlot, uint64(len(others))),
+			Time:    p.Start,
+			Process: p,
+		})
+	}
+	return others, nil
+}
