@@ -3,47 +3,52 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
-	"os"
-	"strings"
-
-	"golang.org/x/sys/unix"
+	"log/slog"
 
 	"sensor/internal/config"
+	"sensor/internal/enrich/host"
+	"sensor/internal/enrich/users"
 	"sensor/internal/events"
 	"sensor/internal/events/ecs"
+	"sensor/internal/privacy"
 	"sensor/internal/process"
 )
 
-// identity is who this sensor is, and where.
-type identity struct {
-	bootID string
-	host   ecs.Host
-}
-
-func identify(settings config.Config) (identity, error) {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return identity{}, fmt.Errorf("read boot id: %w", err)
+// identify reads who this host is. What is merely missing is logged.
+func identify(log *slog.Logger, settings config.Config) (host.Host, error) {
+	h, err := host.Read(host.Options{ID: settings.Host.ID, Name: settings.Host.Name})
+	if errors.Is(err, host.ErrNoID) {
+		return h, fmt.Errorf("identify host: %w", err)
 	}
-	id, _ := os.ReadFile("/etc/machine-id")
-	return identity{bootID: strings.TrimSpace(string(boot)), host: ecs.Host{ID: strings.TrimSpace(string(id))}}, nil
+	if err != nil {
+		log.Warn("the host is not fully described", "error", err)
+	}
+	return h, nil
 }
 
-func (i identity) enrichers(settings config.Config) []events.Enricher {
-	return []events.Enricher{process.NewTable(i.host.ID, i.bootID, int(settings.Limits.ProcessTable))}
+// enrichers complete events, in this order: names before the process is shared
+// with later events, secrets before anything keeps them.
+func enrichers(h host.Host, settings config.Config) []events.Enricher {
+	list := []events.Enricher{users.New(host.Root())}
+	if settings.Privacy.Redact != config.RedactOff {
+		list = append(list, privacy.New())
+	}
+	return append(list, process.NewTable(h.ID, h.BootID, int(settings.Limits.ProcessTable)))
 }
 
-func (i identity) document(settings config.Config) ecs.Options {
+// everyDocument is what all documents of this sensor say.
+func everyDocument(h host.Host, settings config.Config) ecs.Options {
 	return ecs.Options{
+		AgentID:       cmp.Or(settings.Agent.ID, h.AgentID()),
 		AgentVersion:  version,
 		Namespace:     settings.Output.DataStream.Namespace,
 		DatasetPrefix: settings.Output.DataStream.DatasetPrefix,
-		Host:          i.host,
+		Host: ecs.Host{
+			ID: h.ID, Name: h.Name, Hostname: h.Hostname, Architecture: h.Architecture,
+			IP: h.IP, MAC: h.MAC, OS: ecs.OS(h.OS),
+		},
 	}
-}
-
-func isTerminal(f *os.File) bool {
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
 }

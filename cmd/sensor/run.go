@@ -10,10 +10,14 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sensor/internal/config"
+	"sensor/internal/enrich/host"
 	"sensor/internal/events"
 	"sensor/internal/events/ecs"
 	"sensor/internal/events/text"
@@ -65,7 +69,7 @@ func (c runCommand) Run(ctx context.Context, std streams) error {
 
 // report runs the pipeline from the kernel to the output.
 func report(ctx context.Context, log *slog.Logger, settings config.Config, ledger *events.Ledger) (err error) {
-	about, err := identify(settings)
+	about, err := identify(log, settings)
 	if err != nil {
 		return err
 	}
@@ -78,7 +82,7 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	source := probes.New(probes.Options{
 		Log:          log,
 		Ledger:       ledger,
-		IDs:          events.NewIDs(about.bootID, probes.Name),
+		IDs:          events.NewIDs(about.BootID, probes.Name),
 		Env:          settings.Process.Env,
 		CriticalRing: uint32(settings.Limits.Rings.Critical),
 		Proc:         openProc,
@@ -94,8 +98,8 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	p := pipeline.New(pipeline.Options{
 		Log:         log,
 		Ledger:      ledger,
-		IDs:         events.NewIDs(about.bootID, "sensor"),
-		Enrichers:   about.enrichers(settings),
+		IDs:         events.NewIDs(about.BootID, "sensor"),
+		Enrichers:   enrichers(about, settings),
 		Keep:        wanted(settings),
 		Sink:        sink,
 		QueueEvents: settings.Limits.Queue.Events,
@@ -139,6 +143,12 @@ func wanted(settings config.Config) func(*events.Event) bool {
 
 // announce says in plain words what serves each kind, and what is missing.
 func announce(log *slog.Logger, settings config.Config, plan pipeline.Plan, source *probes.Source) error {
+	if len(plan.Served) == 0 {
+		if lacking := missingCapabilities(); len(lacking) > 0 {
+			return exit(exitUnserved, fmt.Errorf("observe this host: run as root, or with the capabilities that are missing: %s", strings.Join(lacking, ", ")))
+		}
+		return exit(exitUnserved, fmt.Errorf("observe this host: no source serves any kind: %w", errors.Join(plan.Reasons...)))
+	}
 	var missing []error
 	for _, kind := range events.Kinds() {
 		setting := settings.Kinds[kind.String()]
@@ -160,21 +170,18 @@ func announce(log *slog.Logger, settings config.Config, plan pipeline.Plan, sour
 	for _, reason := range plan.Reasons {
 		log.Warn("source is incomplete", "error", reason)
 	}
-	if len(plan.Served) == 0 {
-		missing = append(missing, errors.Join(append([]error{errors.New("no source serves any kind")}, plan.Reasons...)...))
-	}
 	if err := errors.Join(missing...); err != nil {
 		return exit(exitUnserved, err)
 	}
 	return nil
 }
 
-func openSink(settings config.Config, about identity) (events.Sink, error) {
+func openSink(settings config.Config, h host.Host) (events.Sink, error) {
 	encode := stream.Encode(text.Append)
 	format := settings.Output.Format
 	path, isFile := settings.Output.To.File()
 	if format == config.FormatJSON || format == config.FormatAuto && (isFile || !isTerminal(os.Stdout)) {
-		encode = ecs.NewEncoder(about.document(settings)).Append
+		encode = ecs.NewEncoder(everyDocument(h, settings)).Append
 	}
 	if isFile {
 		return stream.File(path, encode)
@@ -191,4 +198,9 @@ func writeStats(path string, balance events.Balance) error {
 		return fmt.Errorf("write stats: %w", err)
 	}
 	return nil
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }

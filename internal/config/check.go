@@ -110,7 +110,8 @@ const (
 
 func (k *checker) ring(key string, size Size) {
 	if size < pageSize || size > maxRing || size&(size-1) != 0 {
-		k.report(key, "%v cannot be a ring's size (want a power of two and multiple of the page size, %v to %v)", size, pageSize, maxRing)
+		k.report(key, "%v cannot be a ring's size (want a power of two and multiple of the page size, %v to %v)",
+			size, pageSize, maxRing)
 	}
 }
 

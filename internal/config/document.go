@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -20,7 +19,7 @@ import (
 // deep as the text nests. These limits keep the worst file at about a second; no file written by people comes near.
 const (
 	maxBytes  = 1 << 20 // of a file
-	maxLine   = 4096    // bytes
+	maxLine   = 2048    // bytes
 	maxBlank  = 100     // empty lines in a row
 	maxTokens = 20_000  // keys, values, brackets and commas
 	maxDepth  = 32      // mappings and lists in each other
@@ -28,11 +27,15 @@ const (
 
 // document parses the text of a file. The node is nil if the document is empty or cannot be read.
 func document(data []byte) (ast.Node, []*Error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors' byte order mark
-	if fault := checkText(data); fault != nil {
-		return nil, []*Error{fault}
+	if len(data) > maxBytes {
+		return nil, []*Error{{Reason: fmt.Sprintf("the file is larger than %v", Size(maxBytes))}}
 	}
-	tokens := lexer.Tokenize(string(data))
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))             // some editors' byte order mark
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")) // which the lexer counts as two lines in quotes
+	if faults := checkText(data); len(faults) > 0 {
+		return nil, faults
+	}
+	tokens := lexer.Tokenize(string(data) + "\n") // or the lexer drops a tag at the end
 	if fault := checkShape(tokens); fault != nil {
 		return nil, []*Error{fault}
 	}
@@ -45,33 +48,35 @@ func document(data []byte) (ast.Node, []*Error) {
 	return file.Docs[0].Body, faults
 }
 
-// checkText finds text that should not reach the lexer.
-func checkText(data []byte) *Error {
-	if len(data) > maxBytes {
-		return &Error{Reason: fmt.Sprintf("the file is larger than %v", Size(maxBytes))}
-	}
+// checkText finds lines that should not reach the lexer. Of a tab it loses the column, and in quotes even the
+// character that follows them.
+func checkText(data []byte) []*Error {
+	var faults []*Error
 	n, blank := 0, 0
 	for line := range bytes.Lines(data) {
+		line = bytes.TrimSuffix(line, []byte("\n"))
 		n++
-		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 		if blank++; len(bytes.TrimSpace(line)) > 0 {
 			blank = 0
 		}
-		switch {
+		report := func(at int, reason string) {
+			faults = append(faults, &Error{Line: n, Column: utf8.RuneCount(line[:at]) + 1, Reason: reason})
+		}
+		switch odd := bytes.IndexFunc(line, unicode.IsControl); {
 		case len(line) > maxLine:
-			return &Error{Line: n, Column: 1, Reason: fmt.Sprintf("the line is longer than %d bytes", maxLine)}
-		case blank > maxBlank:
-			return &Error{Line: n, Column: 1, Reason: fmt.Sprintf("more than %d empty lines in a row", maxBlank)}
+			report(0, fmt.Sprintf("the line is longer than %d bytes", maxLine))
+		case blank == maxBlank+1:
+			report(0, fmt.Sprintf("more than %d empty lines in a row", maxBlank))
 		case !utf8.Valid(line):
-			return &Error{Line: n, Column: 1, Reason: "the line is not UTF-8"}
-		case bytes.ContainsFunc(line, isForbidden):
-			return &Error{Line: n, Column: 1, Reason: "the line holds a control character"}
+			report(0, "the line is not UTF-8")
+		case odd >= 0 && line[odd] == '\t':
+			report(odd, "a tab is not supported (use spaces)")
+		case odd >= 0:
+			report(odd, "control characters are not supported")
 		}
 	}
-	return nil
+	return faults
 }
-
-func isForbidden(r rune) bool { return unicode.IsControl(r) && r != '\t' }
 
 // checkShape finds documents that should not reach the parser.
 func checkShape(tokens token.Tokens) *Error {
@@ -152,5 +157,5 @@ func syntaxFault(err error) *Error {
 	if !errors.As(err, &syntax) || syntax.GetToken() == nil {
 		return &Error{Reason: "not YAML: " + err.Error()}
 	}
-	return fault(syntax.GetToken(), "not YAML: "+strings.ReplaceAll(syntax.GetMessage(), "\t", `\t`))
+	return fault(syntax.GetToken(), "not YAML: "+syntax.GetMessage())
 }

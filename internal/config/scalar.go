@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // decodeScalar writes a single value into p, which points to a type of the fields of Config. The error is the reason
@@ -50,6 +51,9 @@ func scalarText(node ast.Node) (string, error) {
 		return "", errors.New(describe(node) + " is not a single value")
 	}
 	text := node.GetToken().Value
+	if node.GetToken().Type == token.StringType && strings.Contains(text+" ", ": ") { // the library lets it pass
+		return "", fmt.Errorf("%s holds a colon and no quotes (is a comma or a line break missing?)", quote(text))
+	}
 	if strings.ContainsFunc(text, unicode.IsControl) {
 		return "", fmt.Errorf("%s holds a control character", quote(text))
 	}

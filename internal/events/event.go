@@ -74,6 +74,7 @@ type Attempt struct {
 	Args     Args
 	Code     string // ENOENT
 	Message  string // no such file or directory
+	Redacted bool   // Args had secrets masked
 }
 
 // Loss describes events that were not delivered.

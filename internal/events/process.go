@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // Process is one process with one image, as it was when a source described it.
@@ -76,7 +77,7 @@ func (p *Process) Size() int {
 	const fixed = 1800
 	return fixed + len(p.Executable.Name) + 4*len(p.Args.Packed) + len(p.Env.Packed) +
 		len(p.Filename.Name) + len(p.WorkingDirectory.Name) + len(p.Cgroup.Path) +
-		4*len(p.Credentials.Groups)
+		int(unsafe.Sizeof(Group{}))*len(p.Credentials.Groups)
 }
 
 // Interactive reports whether the process has a controlling terminal.

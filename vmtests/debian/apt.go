@@ -138,7 +138,7 @@ func parsePackages(text string) []pkg {
 	for stanza := range strings.SplitSeq(text, "\n\n") {
 		var p pkg
 		for line := range strings.Lines(stanza) {
-			key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+			key, value, _ := strings.Cut(strings.TrimRight(line, "\n"), ": ")
 			switch key {
 			case "Package":
 				p.name = value

@@ -43,7 +43,7 @@ func DefaultDir() (string, error) {
 }
 
 // Kernel returns the image of a pinned kernel, out of the cache or the archive.
-func (c *Cache) Kernel(ctx context.Context, k vmtests.Kernel) (Image, error) {
+func (c Cache) Kernel(ctx context.Context, k vmtests.Kernel) (Image, error) {
 	img, err := c.kernel(ctx, k)
 	if err != nil {
 		return Image{}, fmt.Errorf("get kernel %s/%s: %w", k.Series, k.Arch, err)
@@ -54,7 +54,7 @@ func (c *Cache) Kernel(ctx context.Context, k vmtests.Kernel) (Image, error) {
 	return img, nil
 }
 
-func (c *Cache) kernel(ctx context.Context, k vmtests.Kernel) (Image, error) {
+func (c Cache) kernel(ctx context.Context, k vmtests.Kernel) (Image, error) {
 	pinned := pkg{k.Package, k.Version, k.SHA256}
 	if img, ok := c.cached(pinned, k.Arch); ok {
 		return img, nil
@@ -76,7 +76,7 @@ func (c *Cache) kernel(ctx context.Context, k vmtests.Kernel) (Image, error) {
 	return c.fetch(ctx, k, pinned)
 }
 
-func (c *Cache) fetch(ctx context.Context, k vmtests.Kernel, pinned pkg) (Image, error) {
+func (c Cache) fetch(ctx context.Context, k vmtests.Kernel, pinned pkg) (Image, error) {
 	fmt.Fprintf(c.Log, "vmrun: fetching kernel %s/%s\n", k.Series, k.Arch)
 	mirror, err := FindMirror("/")
 	if err != nil {
@@ -138,11 +138,11 @@ func choose(ctx context.Context, offered []pkg, pinned pkg) (pkg, error) {
 	return best, nil
 }
 
-func (c *Cache) path(p pkg, arch string) string {
+func (c Cache) path(p pkg, arch string) string {
 	return filepath.Join(c.Dir, p.name+"_"+p.version+"_"+arch, "vmlinuz")
 }
 
-func (c *Cache) cached(p pkg, arch string) (Image, bool) {
+func (c Cache) cached(p pkg, arch string) (Image, bool) {
 	img := Image{Path: c.path(p, arch), Package: p.name, Version: p.version}
 	_, err := os.Stat(img.Path)
 	return img, err == nil
@@ -151,11 +151,11 @@ func (c *Cache) cached(p pkg, arch string) (Image, bool) {
 // movedPin remembers where a pin has moved, so that the next run needs no network. Another pin makes it void.
 type movedPin struct{ Pinned, Package, Version string }
 
-func (c *Cache) movedPath(k vmtests.Kernel) string {
+func (c Cache) movedPath(k vmtests.Kernel) string {
 	return filepath.Join(c.Dir, "moved-"+k.Series+"-"+k.Arch+".json")
 }
 
-func (c *Cache) moved(k vmtests.Kernel) (pkg, bool) {
+func (c Cache) moved(k vmtests.Kernel) (pkg, bool) {
 	var m movedPin
 	b, err := os.ReadFile(c.movedPath(k))
 	if err != nil || json.Unmarshal(b, &m) != nil || m.Pinned != k.Version {
@@ -164,7 +164,7 @@ func (c *Cache) moved(k vmtests.Kernel) (pkg, bool) {
 	return pkg{name: m.Package, version: m.Version}, true
 }
 
-func (c *Cache) remember(k vmtests.Kernel, p pkg) error {
+func (c Cache) remember(k vmtests.Kernel, p pkg) error {
 	b, err := json.Marshal(movedPin{k.Version, p.name, p.version})
 	if err == nil {
 		err = os.WriteFile(c.movedPath(k), b, 0o644)

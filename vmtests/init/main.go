@@ -47,6 +47,10 @@ func run() error {
 	if err := setUp(cfg); err != nil {
 		return err
 	}
+	kernel, err := openKernelLog()
+	if err != nil {
+		return err
+	}
 	rep := &reporter{mark: cfg.Mark, w: os.Stdout}
 	rep.line(guest.Begin)
 	code, err := runCommand(cfg, rep)
@@ -54,7 +58,13 @@ func run() error {
 		return err
 	}
 	if code != 0 {
-		rep.kernelLog(40)
+		lines, err := kernel.last(40)
+		if err != nil {
+			return err
+		}
+		for _, l := range lines {
+			rep.line(guest.Kernel + l)
+		}
 	}
 	if cfg.Out {
 		if err := rep.handOut(guest.OutDir); err != nil {

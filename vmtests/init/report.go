@@ -10,10 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
-
-	"golang.org/x/sys/unix"
 
 	"sensor/vmtests/guest"
 )
@@ -37,37 +34,6 @@ func (r *reporter) line(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	io.WriteString(r.w, r.mark+text+"\n")
-}
-
-// kernelLog reports the last n lines of the kernel's log, oldest first.
-func (r *reporter) kernelLog(n int) {
-	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		r.line(guest.Kernel + "open /dev/kmsg: " + err.Error())
-		return
-	}
-	defer unix.Close(fd)
-	var lines []string
-	buf := make([]byte, 8192)
-	for {
-		got, err := unix.Read(fd, buf)
-		if err == unix.EPIPE || err == unix.EINTR { // EPIPE: overwritten meanwhile, the next read goes on behind
-			continue
-		}
-		if err != nil {
-			break
-		}
-		// "prio,seq,usec,flags;text\n KEY=value..."
-		meta, text, _ := strings.Cut(string(buf[:got]), ";")
-		text, _, _ = strings.Cut(text, "\n")
-		if f := strings.Split(meta, ","); len(f) > 2 {
-			text = fmt.Sprintf("[%6s us] %s", f[2], text)
-		}
-		lines = append(lines, text)
-	}
-	for _, l := range lines[max(0, len(lines)-n):] {
-		r.line(guest.Kernel + l)
-	}
 }
 
 // handOut reports a tar archive of a directory. The console is the one way out that all machines have.

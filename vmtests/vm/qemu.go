@@ -42,7 +42,7 @@ func (m *Machine) qemu(initramfs string) ([]string, error) {
 		"-smp", strconv.Itoa(m.CPUs),
 		"-m", m.Memory,
 		"-nodefaults", "-no-user-config", "-no-reboot",
-		"-display", "none", "-serial", "stdio",
+		"-display", "none", "-serial", "mon:stdio",
 		"-kernel", m.Image,
 		"-initrd", initramfs,
 		"-append", m.commandLine(console),
@@ -52,7 +52,7 @@ func (m *Machine) qemu(initramfs string) ([]string, error) {
 // commandLine keeps the kernel quiet below an alert, so that its messages do not run into the output, and turns an oops into the end of
 // the VM: a sensor that causes one has failed.
 func (m *Machine) commandLine(console string) string {
-	line := "console=" + console + " loglevel=2 oops=panic panic=-1 panic_print=0x20 rdinit=/init"
+	line := "console=" + console + " loglevel=2 oops=panic panic=-1 panic_print=0x20 sysrq_always_enabled rdinit=/init"
 	if m.Append != "" {
 		line += " " + m.Append
 	}

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -25,7 +24,6 @@ type Spec struct {
 	Tree    *Tree // /init and what the command needs; the configuration is added
 	Config  guest.Config
 	Timeout time.Duration // from the start of QEMU to the end marker
-	Dir     string        // for temporary files; empty: the system's
 }
 
 // Result is how a run went. Code counts only if Ended.
@@ -44,24 +42,20 @@ type Result struct {
 // Run runs a VM to its end; the command's output goes to out as it comes. A command that fails, a VM that dies and a time-out are results,
 // not errors.
 func Run(ctx context.Context, s Spec, out io.Writer) (*Result, error) {
-	dir, err := os.MkdirTemp(s.Dir, "vm-")
-	if err != nil {
-		return nil, fmt.Errorf("make directory: %w", err)
-	}
-	defer os.RemoveAll(dir)
 	s.Config.Soft, s.Config.Hard = deadlines(s.Timeout)
-	initramfs := filepath.Join(dir, "initramfs")
-	if err := s.pack(initramfs); err != nil {
+	initramfs, err := s.pack()
+	if err != nil {
 		return nil, err
 	}
-	args, err := s.Machine.qemu(initramfs)
+	defer initramfs.Close()
+	args, err := s.Machine.qemu("/proc/self/fd/3")
 	if err != nil {
 		return nil, err
 	}
 	c := &console{mark: s.Config.Mark, out: out}
 	var qemuErr bytes.Buffer
 	start := time.Now()
-	timedOut, err := boot(ctx, args, s.Timeout, c, &qemuErr)
+	timedOut, err := boot(ctx, args, initramfs, s.Timeout, c, &qemuErr)
 	if err != nil {
 		return nil, err
 	}
@@ -74,26 +68,28 @@ func deadlines(timeout time.Duration) (soft, hard time.Duration) {
 	return timeout - margin, timeout - margin*2/3
 }
 
-func (s *Spec) pack(path string) error {
+// pack returns the initramfs as a file without a name: nothing stays behind, however the run ends.
+func (s *Spec) pack() (*os.File, error) {
 	if err := AddConfig(s.Tree, &s.Config); err != nil {
-		return err
+		return nil, err
 	}
-	f, err := os.Create(path)
+	f, err := os.CreateTemp("", "initramfs-")
 	if err != nil {
-		return fmt.Errorf("create initramfs: %w", err)
+		return nil, fmt.Errorf("create initramfs: %w", err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("unlink initramfs: %w", err)
 	}
 	if err := s.Tree.Pack(f); err != nil {
 		f.Close()
-		return err
+		return nil, err
 	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("close initramfs: %w", err)
-	}
-	return nil
+	return f, nil
 }
 
-// boot runs QEMU until the console has seen the end marker, QEMU has ended, or time is up.
-func boot(ctx context.Context, args []string, timeout time.Duration, c *console, stderr io.Writer) (timedOut bool, err error) {
+// boot runs QEMU, with the initramfs as descriptor 3, until the console has seen the end marker, QEMU has ended, or time is up.
+func boot(ctx context.Context, args []string, initramfs *os.File, timeout time.Duration, c *console, stderr io.Writer) (timedOut bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	// The signal below comes when the thread that started QEMU ends, not the process.
@@ -101,11 +97,23 @@ func boot(ctx context.Context, args []string, timeout time.Duration, c *console,
 	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.ExtraFiles = []*os.File{initramfs}
 	cmd.Stderr = stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return false, fmt.Errorf("start qemu: %w", err)
+	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return false, fmt.Errorf("start qemu: %w", err)
 	}
+	cmd.Cancel = func() error {
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return cmd.Process.Kill()
+		}
+		return askWhyHung(stdin)
+	}
+	cmd.WaitDelay = hungGrace
 	if err := cmd.Start(); err != nil {
 		return false, fmt.Errorf("start qemu (install.sh gets it): %w", err)
 	}
@@ -113,8 +121,8 @@ func boot(ctx context.Context, args []string, timeout time.Duration, c *console,
 	if c.ended || readErr != nil {
 		cmd.Process.Kill() // all is said; powering off would only take time
 	}
-	cmd.Wait() // its status adds nothing: without the end marker the run has failed
-	if readErr != nil {
+	cmd.Wait()                                               // its status adds nothing: without the end marker the run has failed
+	if readErr != nil && !errors.Is(readErr, os.ErrClosed) { // closed by exec when hungGrace is over
 		return false, readErr
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -122,6 +130,21 @@ func boot(ctx context.Context, args []string, timeout time.Duration, c *console,
 	}
 	return false, ctx.Err()
 }
+
+// askWhyHung makes system requests on the console: a break, which is C-a b to QEMU's multiplexer, and a key. They raise the log level
+// and show what each CPU and each blocked task is at; interrupts often still work when nothing else does.
+func askWhyHung(console io.Writer) error {
+	for _, key := range []string{"9", "l", "w"} {
+		if _, err := io.WriteString(console, "\x01b"+key); err != nil {
+			return err
+		}
+		time.Sleep(300 * time.Millisecond) // the port takes one break at a time
+	}
+	return nil
+}
+
+// hungGrace is the time that a hung VM gets to answer.
+const hungGrace = 3 * time.Second
 
 func (s *Spec) result(c *console, start time.Time, timedOut bool, qemu string) (*Result, error) {
 	r := &Result{

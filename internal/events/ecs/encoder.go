@@ -3,11 +3,7 @@
 // Package ecs writes events as Elastic Common Schema documents.
 package ecs
 
-import (
-	"strconv"
-
-	"sensor/internal/events"
-)
+import "sensor/internal/events"
 
 // Version of the schema that the documents follow.
 const Version = "9.4.0"
@@ -38,28 +34,31 @@ type OS struct{ Type, Family, Name, Platform, Version, Kernel, Full string }
 // Encoder writes documents. It is for one goroutine.
 type Encoder struct {
 	w                    writer
-	datasets             map[string]dataset
+	scratch              writer // for fragments
+	heads                [events.KindCount]head
 	hostName             string
 	effective, permitted capabilityList
 }
 
-// A dataset is what does not change from one document of a data set to the next.
-type dataset struct {
-	name   string
-	static []byte // ecs, agent, data_stream and host, without the braces around
+// A head is what does not change from one document of a kind to the next: ecs,
+// agent, data_stream and host, and the first members of event, which stays open.
+type head struct {
+	b    []byte
+	raws []raw
 }
 
 // NewEncoder makes an encoder for the given host and agent.
 func NewEncoder(o Options) *Encoder {
-	e := &Encoder{datasets: map[string]dataset{}, hostName: o.Host.Name}
-	for _, kind := range events.Kinds() {
-		name := kind.Traits().Dataset
-		e.datasets[name] = dataset{name: o.DatasetPrefix + "." + name, static: static(o, name)}
+	e := &Encoder{hostName: o.Host.Name}
+	for kind := range e.heads {
+		e.heads[kind] = headOf(o, events.Kind(kind))
 	}
 	return e
 }
 
-func static(o Options, name string) []byte {
+func headOf(o Options, kind events.Kind) head {
+	traits := kind.Traits()
+	dataset := o.DatasetPrefix + "." + traits.Dataset
 	var w writer
 	w.open("ecs")
 	w.word("version", Version)
@@ -71,110 +70,117 @@ func static(o Options, name string) []byte {
 	w.close()
 	w.open("data_stream")
 	w.word("type", "logs")
-	w.word("dataset", o.DatasetPrefix+"."+name)
+	w.word("dataset", dataset)
 	w.word("namespace", o.Namespace)
 	w.close()
-	h := o.Host
-	w.open("host")
-	w.word("id", h.ID)
-	w.word("name", h.Name)
-	w.word("hostname", h.Hostname)
-	w.word("architecture", h.Architecture)
-	words(&w, "ip", h.IP)
-	words(&w, "mac", h.MAC)
-	w.open("os")
-	w.word("type", h.OS.Type)
-	w.word("family", h.OS.Family)
-	w.word("name", h.OS.Name)
-	w.word("platform", h.OS.Platform)
-	w.word("version", h.OS.Version)
-	w.word("kernel", h.OS.Kernel)
-	w.word("full", h.OS.Full)
-	w.close()
-	w.close()
-	return w.b
+	w.host(o.Host)
+	w.open("event")
+	if kind == events.KindEventsLost {
+		w.word("kind", "pipeline_error")
+	} else {
+		w.word("kind", "event")
+	}
+	words(&w, "category", traits.Category)
+	words(&w, "type", traits.Type)
+	w.word("action", traits.Action)
+	w.word("module", Module)
+	w.word("dataset", dataset)
+	return head{w.b, w.raws}
 }
 
-func words(w *writer, name string, list []string) {
-	if len(list) == 0 {
-		return
-	}
+// host writes the host, whose names are whatever its owner has set.
+func (w *writer) host(h Host) {
+	begin := len(w.b)
+	w.open("host")
+	w.word("id", h.ID)
+	w.text("name", "host.name", h.Name)
+	w.text("hostname", "host.hostname", h.Hostname)
+	w.word("architecture", h.Architecture)
+	words(w, "ip", h.IP...)
+	words(w, "mac", h.MAC...)
+	os := len(w.b)
+	w.open("os")
+	w.word("type", h.OS.Type)
+	w.text("family", "host.os.family", h.OS.Family)
+	w.text("name", "host.os.name", h.OS.Name)
+	w.text("platform", "host.os.platform", h.OS.Platform)
+	w.text("version", "host.os.version", h.OS.Version)
+	w.text("kernel", "host.os.kernel", h.OS.Kernel)
+	w.text("full", "host.os.full", h.OS.Full)
+	w.closeOrDrop(os)
+	w.closeOrDrop(begin)
+}
+
+// words writes those of our own strings that are not empty as an array, if there are any.
+func words(w *writer, name string, list ...string) {
+	begin := len(w.b)
 	w.key(name)
 	w.b = append(w.b, '[')
+	empty := len(w.b)
 	for _, s := range list {
-		w.comma()
-		w.quote(s)
+		if s != "" {
+			w.comma()
+			w.quote(s)
+		}
+	}
+	if len(w.b) == empty {
+		w.b = w.b[:begin]
+		return
 	}
 	w.b = append(w.b, ']')
 }
 
 // Append appends the event as one line of JSON without the newline.
 func (e *Encoder) Append(b []byte, ev *events.Event) []byte {
-	traits := ev.Kind.Traits()
+	head := &e.heads[0]
+	if ev.Kind < events.KindCount {
+		head = &e.heads[ev.Kind]
+	}
 	w := &e.w
-	w.b, w.raws = b, w.raws[:0]
-	w.b = append(w.b, '{')
+	w.b, w.raws = append(b, '{'), append(w.raws[:0], head.raws...)
 	w.time("@timestamp", ev.Time)
-	set := e.datasets[traits.Dataset]
-	w.b = append(w.b, ',')
-	w.b = append(w.b, set.static...)
-	e.event(ev, traits, set.name)
+	w.comma()
+	w.b = append(w.b, head.b...)
+	e.event(ev)
 	if ev.Process != nil {
 		e.user(ev.Process)
 		e.process(ev)
 		e.related(ev.Process)
 	}
 	if a := ev.Attempt; a != nil {
+		begin := len(w.b)
 		w.open("error")
 		w.word("code", a.Code)
 		w.word("message", a.Message)
-		w.close()
+		w.closeOrDrop(begin)
 	}
 	e.sensor(ev)
 	w.close()
 	b, w.b = w.b, nil
+	clear(w.raws) // the next document may be long in coming
 	return b
 }
 
-func (e *Encoder) event(ev *events.Event, traits events.Traits, dataset string) {
+// event writes what the head has left to be said, and closes event.
+func (e *Encoder) event(ev *events.Event) {
 	w := &e.w
-	w.open("event")
-	if ev.Kind == events.KindEventsLost {
-		w.word("kind", "pipeline_error")
-	} else {
-		w.word("kind", "event")
-	}
-	category := traits.Category
-	if ev.Loss != nil {
-		category = ev.Loss.Kind.Traits().Category
-	}
-	w.key("category")
-	w.b = append(w.b, '[')
-	w.quote(category)
-	w.b = append(w.b, ']')
-	w.key("type")
-	w.b = append(w.b, '[')
-	w.quote(traits.Type)
-	w.b = append(w.b, ']')
-	w.word("action", traits.Action)
 	switch ev.Outcome {
 	case events.OutcomeSuccess:
 		w.word("outcome", "success")
 	case events.OutcomeFailure:
 		w.word("outcome", "failure")
 	}
-	w.word("module", Module)
 	w.key("id")
 	w.b = append(w.b, '"')
 	w.b = ev.ID.AppendText(w.b)
 	w.b = append(w.b, '"')
 	w.number("sequence", ev.Sequence)
 	w.time("created", ev.Created)
-	w.word("dataset", dataset)
 	w.word("provider", ev.Provider)
-	if ev.Loss != nil {
-		w.time("start", ev.Loss.First)
-		w.time("end", ev.Loss.Last)
+	if l := ev.Loss; l != nil {
+		words(w, "category", l.Kind.Traits().Category)
+		w.time("start", l.First)
+		w.time("end", l.Last)
 	}
 	w.close()
 }
@@ -186,39 +192,37 @@ func (e *Encoder) user(p *events.Process) {
 	}
 	w := &e.w
 	w.open("user")
-	userFields(w, c.Effective)
-	user(w, "effective", c.Effective)
+	if !w.principal(c.Effective) {
+		w.raws = append(w.raws, raw{"user.name", c.Effective.Name})
+	}
+	w.user("effective", "user.", c.Effective)
 	w.open("Ext")
-	user(w, "real", c.Real)
+	w.user("real", "user.Ext.", c.Real)
 	w.close()
 	w.close()
 	w.open("group")
-	groupFields(w, c.EffectiveGroup)
+	if !w.principal(events.User(c.EffectiveGroup)) {
+		w.raws = append(w.raws, raw{"group.name", c.EffectiveGroup.Name})
+	}
 	w.open("Ext")
-	group(w, "real", c.RealGroup)
+	w.group("real", "group.Ext.", c.RealGroup)
 	w.close()
 	w.close()
 }
 
 func (e *Encoder) related(p *events.Process) {
 	w := &e.w
+	begin := len(w.b)
 	w.open("related")
-	if c := &p.Credentials; c.Known && (c.Effective.Name != "" || c.Real.Name != "") {
-		w.key("user")
-		w.b = append(w.b, '[')
-		if c.Effective.Name != "" {
-			w.quote(c.Effective.Name)
+	if c := &p.Credentials; c.Known {
+		if c.Real.Name == c.Effective.Name {
+			words(w, "user", c.Effective.Name)
+		} else {
+			words(w, "user", c.Effective.Name, c.Real.Name)
 		}
-		if c.Real.Name != "" && c.Real.Name != c.Effective.Name {
-			w.comma()
-			w.quote(c.Real.Name)
-		}
-		w.b = append(w.b, ']')
 	}
-	if e.hostName != "" {
-		words(w, "hosts", []string{e.hostName})
-	}
-	w.close()
+	words(w, "hosts", e.hostName)
+	w.closeOrDrop(begin)
 }
 
 // sensor writes what ECS has no name for.
@@ -246,31 +250,30 @@ func (e *Encoder) sensor(ev *events.Event) {
 
 func (e *Encoder) sensorProcess(ev *events.Event, p *events.Process) {
 	w := &e.w
+	begin := len(w.b)
+	w.open("exec")
 	if a := ev.Attempt; a != nil {
-		w.open("exec")
 		w.text("filename", "exec.filename", a.Filename)
 		args(w, "exec.", a.Args)
 		w.flag("args_cut", a.Args.Cut)
-		w.close()
-	}
-	if ev.Kind == events.KindExec {
-		begin := len(w.b)
-		w.open("exec")
+	} else if ev.Kind == events.KindExec {
 		if p.Filename.Name != p.Executable.Name {
 			w.text("filename", "exec.filename", p.Filename.Name)
 		}
 		w.flag("script", p.Script)
-		w.closeOrDrop(begin)
 	}
+	w.closeOrDrop(begin)
 	if end := ev.End; end != nil && end.Signal() != 0 {
 		w.open("exit")
 		w.integer("signal", int64(end.Signal()))
 		w.flag("core_dumped", end.CoreDumped())
 		w.close()
 	}
-	pathMarks(w, "executable", p.Executable)
-	pathMarks(w, "working_directory", p.WorkingDirectory)
-	w.flag("redacted", p.Redacted)
+	marks(w, "executable", p.Executable)
+	marks(w, "working_directory", p.WorkingDirectory)
+	marks(w, "env_vars", events.Path{Cut: ev.Kind == events.KindExec && p.Env.Cut})
+	marks(w, "supplemental_groups", events.Path{Cut: p.Credentials.GroupsCut})
+	w.flag("redacted", p.Redacted || ev.Attempt != nil && ev.Attempt.Redacted)
 	if c := &p.Credentials; c.Known && c.LoginUID != events.Unset {
 		w.open("login")
 		w.number("uid", uint64(c.LoginUID))
@@ -281,11 +284,13 @@ func (e *Encoder) sensorProcess(ev *events.Event, p *events.Process) {
 	}
 	if p.Cgroup.ID != 0 || p.Cgroup.Path != "" {
 		w.open("cgroup")
-		w.word("id", strconv.FormatUint(p.Cgroup.ID, 10))
+		if p.Cgroup.ID != 0 {
+			w.id(p.Cgroup.ID)
+		}
 		w.text("path", "cgroup.path", p.Cgroup.Path)
 		w.close()
 	}
-	begin := len(w.b)
+	begin = len(w.b)
 	w.open("namespaces")
 	for _, ns := range [...]struct {
 		name  string
@@ -301,8 +306,8 @@ func (e *Encoder) sensorProcess(ev *events.Event, p *events.Process) {
 	w.closeOrDrop(begin)
 }
 
-// pathMarks says what is to be said about a path.
-func pathMarks(w *writer, name string, p events.Path) {
+// marks says what is to be said about a path, or about a list that can only be cut.
+func marks(w *writer, name string, p events.Path) {
 	if !p.Cut && !p.Detached && !p.Deleted {
 		return
 	}

@@ -3,7 +3,7 @@
 package ecs
 
 import (
-	"strconv"
+	"bytes"
 	"strings"
 
 	"sensor/internal/events"
@@ -13,31 +13,32 @@ import (
 // document shows it: as the process itself, as a parent, as a leader. It is
 // written once and kept with the process.
 type fragment struct {
-	b           []byte // members without the braces around
+	members     []byte // without the braces around
 	commandLine []byte // the quoted command line
 	raws        []raw  // fields below the process
 }
 
-func fragmentOf(p *events.Process) *fragment {
+func (e *Encoder) fragment(p *events.Process) *fragment {
 	if f, ok := p.Fragment().(*fragment); ok {
 		return f
 	}
-	w := writer{b: make([]byte, 0, 512+2*len(p.Args.Packed))}
+	w := &e.scratch
+	w.b, w.raws = w.b[:0], nil
 	w.number("pid", uint64(p.PID))
 	w.word("entity_id", p.EntityID)
 	w.text("name", "name", p.Name)
 	w.text("executable", "executable", p.Executable.Name)
-	args(&w, "", p.Args)
+	args(w, "", p.Args)
 	if p.Credentials.Known {
 		w.boolean("interactive", p.Interactive())
 	}
 	w.time("start", p.Start)
 	w.text("working_directory", "working_directory", p.WorkingDirectory.Name)
 	if c := &p.Credentials; c.Known {
-		user(&w, "user", c.Effective)
-		group(&w, "group", c.EffectiveGroup)
-		user(&w, "real_user", c.Real)
-		group(&w, "real_group", c.RealGroup)
+		w.user("user", "", c.Effective)
+		w.group("group", "", c.EffectiveGroup)
+		w.user("real_user", "", c.Real)
+		w.group("real_group", "", c.RealGroup)
 	}
 	if p.TTY.Known {
 		w.open("tty")
@@ -47,52 +48,63 @@ func fragmentOf(p *events.Process) *fragment {
 		w.close()
 		w.close()
 	}
-	f := &fragment{b: w.b, raws: w.raws}
-	if p.Args.Packed != "" {
-		w.b = nil
-		w.quote(commandLine(p.Args))
-		f.commandLine = w.b
+	members := len(w.b)
+	commandLine(w, p.Args)
+	b := bytes.Clone(w.b)
+	f := &fragment{members: b[:members], commandLine: b[members:], raws: w.raws}
+	if len(b) <= p.Size() { // escapes make a text up to six times as long: more than the process table counts with
+		p.SetFragment(f)
 	}
-	p.SetFragment(f)
 	return f
 }
 
-// args writes the vector and how many there were. An empty vector of a known
-// process says so; nobody knows a kernel thread's.
+// args writes the vector and how many there were, each if it is known.
 func args(w *writer, prefix string, a events.Args) {
-	if a.Packed == "" {
-		return
+	if a.Packed != "" {
+		w.key("args")
+		w.b = append(w.b, '[')
+		exact := true
+		for arg := range a.All() {
+			w.comma()
+			exact = w.quote(arg) && exact
+		}
+		w.b = append(w.b, ']')
+		if !exact {
+			w.raws = append(w.raws, raw{prefix + "args", a.Packed})
+		}
 	}
-	w.key("args")
-	w.b = append(w.b, '[')
-	exact := true
-	for arg := range a.All() {
-		w.comma()
-		exact = w.quote(arg) && exact
+	if n := a.Len(); n > 0 {
+		w.number("args_count", uint64(n))
 	}
-	w.b = append(w.b, ']')
-	if !exact {
-		w.raws = append(w.raws, raw{prefix + "args", a.Packed})
-	}
-	w.number("args_count", uint64(a.Len()))
 }
 
-func commandLine(a events.Args) string {
-	return strings.ReplaceAll(strings.TrimSuffix(a.Packed, "\x00"), "\x00", " ")
+// commandLine writes the arguments as one quoted string, with a space between each two.
+func commandLine(w *writer, a events.Args) {
+	begin := len(w.b)
+	for arg := range a.All() {
+		n := len(w.b)
+		if n == begin {
+			w.quote(arg)
+			continue
+		}
+		w.b = w.b[:n-1] // the quote that closes, in whose place comes the one that opens
+		w.quote(arg)
+		w.b[n-1] = ' '
+	}
 }
 
 // put writes the fragment into the open object at the path prefix.
 func (f *fragment) put(w *writer, prefix string) {
 	w.comma()
-	w.b = append(w.b, f.b...)
+	w.b = append(w.b, f.members...)
 	for _, r := range f.raws {
 		w.raws = append(w.raws, raw{prefix + r.field, r.bytes})
 	}
 }
 
-func (f *fragment) putCommandLine(w *writer) {
+func (f *fragment) putCommandLine(w *writer, name string) {
 	if len(f.commandLine) > 0 {
-		w.key("command_line")
+		w.key(name)
 		w.b = append(w.b, f.commandLine...)
 	}
 }
@@ -100,31 +112,24 @@ func (f *fragment) putCommandLine(w *writer) {
 func (e *Encoder) process(ev *events.Event) {
 	w := &e.w
 	p := ev.Process
-	f := fragmentOf(p)
+	f := e.fragment(p)
 	w.open("process")
 	f.put(w, "process.")
-	f.putCommandLine(w)
+	f.putCommandLine(w, "command_line")
 	if p.VPID != 0 {
 		w.number("vpid", uint64(p.VPID))
 	}
 	c := &p.Credentials
 	if c.Known {
-		user(w, "saved_user", c.Saved)
-		group(w, "saved_group", c.SavedGroup)
-		if len(c.Groups) > 0 {
-			w.key("supplemental_groups")
-			w.b = append(w.b, '[')
-			for _, g := range c.Groups {
-				w.comma()
-				w.b = append(w.b, '{')
-				groupFields(w, g)
-				w.close()
-			}
-			w.b = append(w.b, ']')
-		}
+		w.user("saved_user", "process.", c.Saved)
+		w.group("saved_group", "process.", c.SavedGroup)
+		supplementalGroups(w, c.Groups)
 	}
+	begin := len(w.b)
 	w.open("thread")
-	w.number("id", uint64(p.TID))
+	if p.TID != 0 {
+		w.number("id", uint64(p.TID))
+	}
 	w.text("name", "process.thread.name", p.ThreadName)
 	if c.Known && c.CapPermitted|c.CapEffective != 0 {
 		w.open("capabilities")
@@ -132,24 +137,11 @@ func (e *Encoder) process(ev *events.Event) {
 		e.permitted.put(w, "permitted", c.CapPermitted)
 		w.close()
 	}
-	w.close()
+	w.closeOrDrop(begin)
 	e.relatives(ev)
-	if p.Env.Packed != "" {
-		w.key("env_vars")
-		w.b = append(w.b, '[')
-		exact := true
-		for v := range p.Env.All() {
-			w.comma()
-			exact = w.quote(v) && exact
-		}
-		w.b = append(w.b, ']')
-		if !exact {
-			w.raws = append(w.raws, raw{"process.env_vars", p.Env.Packed})
-		}
-	}
-	if len(f.commandLine) > 0 {
-		w.key("title")
-		w.b = append(w.b, f.commandLine...)
+	if ev.Kind == events.KindExec {
+		environment(w, p.Env)
+		f.putCommandLine(w, "title")
 	}
 	if end := ev.End; end != nil {
 		w.time("end", ev.Time)
@@ -163,90 +155,104 @@ func (e *Encoder) process(ev *events.Event) {
 	w.close()
 }
 
+func environment(w *writer, env events.Args) {
+	if env.Packed == "" {
+		return
+	}
+	w.key("env_vars")
+	w.b = append(w.b, '[')
+	exact := true
+	for v := range env.All() {
+		w.comma()
+		exact = w.quote(v) && exact
+	}
+	w.b = append(w.b, ']')
+	if !exact {
+		w.raws = append(w.raws, raw{"process.env_vars", env.Packed})
+	}
+}
+
+func supplementalGroups(w *writer, groups []events.Group) {
+	if len(groups) == 0 {
+		return
+	}
+	w.key("supplemental_groups")
+	w.b = append(w.b, '[')
+	exact := true
+	for _, g := range groups {
+		w.comma()
+		w.b = append(w.b, '{')
+		exact = w.principal(events.User(g)) && exact
+		w.close()
+	}
+	w.b = append(w.b, ']')
+	if !exact {
+		var packed strings.Builder
+		for _, g := range groups {
+			packed.WriteString(g.Name)
+			packed.WriteByte(0)
+		}
+		w.raws = append(w.raws, raw{"process.supplemental_groups.name", packed.String()})
+	}
+}
+
 // relatives writes the parent, the leaders and the image before.
 func (e *Encoder) relatives(ev *events.Event) {
 	w := &e.w
 	family := &ev.Family
 	if parent := family.Parent; parent != nil {
 		w.open("parent")
-		f := fragmentOf(parent)
+		f := e.fragment(parent)
 		f.put(w, "process.parent.")
-		f.putCommandLine(w)
+		f.putCommandLine(w, "command_line")
 		w.close()
 	}
-	for _, leader := range [...]struct {
-		name    string
-		process *events.Process
-	}{
-		{"entry_leader", family.EntryLeader},
-		{"session_leader", family.SessionLeader},
-		{"group_leader", family.GroupLeader},
-	} {
-		p := leader.process
-		if p == nil {
-			continue
-		}
-		w.open(leader.name)
-		fragmentOf(p).put(w, "process."+leader.name+".")
-		w.boolean("same_as_process", p.PID == ev.Process.PID && p.StartKey == ev.Process.StartKey)
-		if leader.name == "entry_leader" {
-			w.open("entry_meta")
-			w.word("type", p.EntryMeta.Type)
-			if p.EntryMeta.SourceIP != "" {
-				w.open("source")
-				w.word("ip", p.EntryMeta.SourceIP)
-				w.close()
-			}
-			w.close()
-			if parent := family.EntryParent; parent != nil {
-				w.open("parent")
-				w.word("entity_id", parent.EntityID)
-				w.number("pid", uint64(parent.PID))
-				w.time("start", parent.Start)
-				w.close()
-			}
-		}
+	if leader := family.EntryLeader; leader != nil {
+		w.open("entry_leader")
+		e.fragment(leader).put(w, "process.entry_leader.")
+		w.boolean("same_as_process", same(leader, ev.Process))
+		entry(w, leader.EntryMeta, family.EntryParent)
+		w.close()
+	}
+	if leader := family.SessionLeader; leader != nil {
+		w.open("session_leader")
+		e.fragment(leader).put(w, "process.session_leader.")
+		w.boolean("same_as_process", same(leader, ev.Process))
+		w.close()
+	}
+	if leader := family.GroupLeader; leader != nil {
+		w.open("group_leader")
+		e.fragment(leader).put(w, "process.group_leader.")
+		w.boolean("same_as_process", same(leader, ev.Process))
 		w.close()
 	}
 	if previous := family.Previous; previous != nil && previous.Executable.Name != "" {
 		w.key("previous")
 		w.b = append(w.b, '[', '{')
-		var image writer
-		image.b = w.b
-		args(&image, "", previous.Args)
-		image.text("executable", "executable", previous.Executable.Name)
-		w.b = append(image.b, '}', ']')
-		for _, r := range image.raws {
-			w.raws = append(w.raws, raw{"process.previous." + r.field, r.bytes})
-		}
+		args(w, "process.previous.", previous.Args)
+		w.text("executable", "process.previous.executable", previous.Executable.Name)
+		w.b = append(w.b, '}', ']')
 	}
 }
 
-func user(w *writer, name string, u events.User) {
-	w.open(name)
-	userFields(w, u)
-	w.close()
-}
+func same(a, b *events.Process) bool { return a.PID == b.PID && a.StartKey == b.StartKey }
 
-func userFields(w *writer, u events.User) {
-	id(w, u.ID)
-	w.word("name", u.Name)
-}
-
-func group(w *writer, name string, g events.Group) {
-	w.open(name)
-	groupFields(w, g)
-	w.close()
-}
-
-func groupFields(w *writer, g events.Group) {
-	id(w, g.ID)
-	w.word("name", g.Name)
-}
-
-func id(w *writer, id uint32) {
-	w.key("id")
-	w.b = append(w.b, '"')
-	w.b = strconv.AppendUint(w.b, uint64(id), 10)
-	w.b = append(w.b, '"')
+// entry says how the session was entered, and through whom.
+func entry(w *writer, meta events.EntryMeta, parent *events.Process) {
+	begin := len(w.b)
+	w.open("entry_meta")
+	w.word("type", meta.Type)
+	if meta.SourceIP != "" {
+		w.open("source")
+		w.word("ip", meta.SourceIP)
+		w.close()
+	}
+	w.closeOrDrop(begin)
+	if parent != nil {
+		w.open("parent")
+		w.word("entity_id", parent.EntityID)
+		w.number("pid", uint64(parent.PID))
+		w.time("start", parent.Start)
+		w.close()
+	}
 }

@@ -8,16 +8,22 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"sensor/internal/events"
 )
 
 // A writer appends JSON. Empty strings are left out: a field that a source
 // cannot know stays absent.
 type writer struct {
-	b    []byte
-	raws []raw
+	b       []byte
+	raws    []raw
+	seconds [8]second // by their last bits: the times of a batch share a few
+}
 
-	second     int64  // the last one that was written out: most times of a batch share it
-	secondText []byte // with its quote and its point
+// A second that was written out.
+type second struct {
+	unix int64
+	text []byte // with its quote and its point
 }
 
 // A raw is a text that was not UTF-8, under the path of its field. In the
@@ -108,11 +114,12 @@ func (w *writer) time(name string, t time.Time) {
 		return
 	}
 	w.key(name)
-	if second := t.Unix(); second != w.second || w.secondText == nil {
-		w.second = second
-		w.secondText = t.UTC().AppendFormat(w.secondText[:0], `"2006-01-02T15:04:05.`)
+	unix := t.Unix()
+	s := &w.seconds[uint64(unix)%uint64(len(w.seconds))]
+	if s.unix != unix || s.text == nil {
+		s.unix, s.text = unix, t.UTC().AppendFormat(s.text[:0], `"2006-01-02T15:04:05.`)
 	}
-	w.b = append(w.b, w.secondText...)
+	w.b = append(w.b, s.text...)
 	nanos := uint32(t.Nanosecond())
 	n := len(w.b)
 	w.b = append(w.b, `000000000Z"`...)
@@ -120,6 +127,35 @@ func (w *writer) time(name string, t time.Time) {
 		w.b[i] = '0' + byte(nanos%10)
 		nanos /= 10
 	}
+}
+
+// user writes an object with id and name. prefix is the path of what holds it, with its dot.
+func (w *writer) user(name, prefix string, u events.User) {
+	w.open(name)
+	if !w.principal(u) {
+		w.raws = append(w.raws, raw{prefix + name + ".name", u.Name})
+	}
+	w.close()
+}
+
+func (w *writer) group(name, prefix string, g events.Group) { w.user(name, prefix, events.User(g)) }
+
+// principal writes id and name, and reports whether the name was UTF-8.
+func (w *writer) principal(u events.User) bool {
+	w.id(uint64(u.ID))
+	if u.Name == "" {
+		return true
+	}
+	w.key("name")
+	return w.quote(u.Name)
+}
+
+// id writes a number as a string: an id is a keyword, not a quantity.
+func (w *writer) id(n uint64) {
+	w.key("id")
+	w.b = append(w.b, '"')
+	w.b = strconv.AppendUint(w.b, n, 10)
+	w.b = append(w.b, '"')
 }
 
 // rawFields writes what was not UTF-8, in hex.

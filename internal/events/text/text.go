@@ -91,7 +91,7 @@ func quote(b []byte, s string) []byte {
 	if s == "" {
 		return append(b, `""`...)
 	}
-	if !utf8.ValidString(s) {
+	if s == "..." || !utf8.ValidString(s) { // "..." marks what was cut
 		return strconv.AppendQuote(b, s)
 	}
 	for _, r := range s {

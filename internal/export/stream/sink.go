@@ -29,6 +29,7 @@ type Sink struct {
 	buffer []byte
 	ends   []int // where each event of the buffer ends
 	torn   bool  // the last write stopped in the middle of a line
+	gaveUp error // a write that blocks was given up on, and may go on yet
 }
 
 // Stdout opens standard output.
@@ -38,37 +39,67 @@ type Sink struct {
 // sensor from ending, and nobody who shares the old one notices. Where that is
 // refused (a socket, say) the write blocks, and Write gives up on it when its
 // context ends.
-func Stdout(encode Encode) *Sink {
-	s := &Sink{name: "stdout", file: os.Stdout, encode: encode}
-	s.write = s.writeAbandon
-	info, err := os.Stdout.Stat()
+func Stdout(encode Encode) *Sink { return inherited("stdout", os.Stdout, encode) }
+
+// inherited makes a sink of a file that others may share.
+func inherited(name string, shared *os.File, encode Encode) *Sink {
+	var mode fs.FileMode
+	if info, err := shared.Stat(); err == nil {
+		mode = info.Mode()
+	}
+	s := &Sink{name: name, encode: encode}
+	var opened bool
+	s.file, opened = anew(shared, mode)
 	switch {
-	case err != nil:
-	case info.Mode().IsRegular():
-		s.write = s.writePlain
-	case info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0:
-		f, err := os.OpenFile("/proc/self/fd/1", os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-		if err != nil {
-			break
-		}
-		s.file = f
+	case s.file.SetWriteDeadline(time.Time{}) == nil:
 		s.write = s.writeDeadline
-		if f.SetWriteDeadline(time.Time{}) != nil { // /dev/null
-			s.write = s.writePlain
-		}
+	case mode.IsRegular() || opened: // such as /dev/null
+		s.write = s.writePlain
+	default:
+		s.write = s.writeAbandon
 	}
 	return s
 }
 
+// anew opens the file anew if it may block, so that it does not, else gives a
+// duplicate: EPIPE on descriptor 1 itself would end the program before it has
+// accounted for what it could not write.
+func anew(shared *os.File, mode fs.FileMode) (f *os.File, opened bool) {
+	f = shared // if all else fails; the write will say what is wrong with it
+	conn, err := shared.SyscallConn()
+	if err != nil {
+		return f, false
+	}
+	_ = conn.Control(func(fd uintptr) { // fails only on a closed file
+		if mode&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0 {
+			if own, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", fd), os.O_WRONLY|nonblock, 0); err == nil {
+				f, opened = own, true
+				return
+			}
+		}
+		if copied, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3); err == nil {
+			f = os.NewFile(uintptr(copied), shared.Name())
+		}
+	})
+	return f, opened
+}
+
+// nonblock opens what may block, such as a FIFO, so that it does not, and
+// leaves a terminal to whose it is.
+const nonblock = unix.O_NONBLOCK | unix.O_NOCTTY
+
 // File opens path to append to, and makes it if need be, for its owner alone.
 func File(path string, encode Encode) (*Sink, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|nonblock, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open output: %w", err)
 	}
 	s := &Sink{name: "file", file: f, encode: encode}
 	s.write = s.writePlain
-	if s.torn, err = endsInLine(path); err != nil {
+	if f.SetWriteDeadline(time.Time{}) == nil { // a FIFO or terminal
+		s.write = s.writeDeadline
+	}
+	if s.torn, err = endsInLine(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("open output: %w", err)
 	}
@@ -77,16 +108,16 @@ func File(path string, encode Encode) (*Sink, error) {
 
 // endsInLine reports whether the file ends in the middle of a line, as one
 // whose writer was killed may.
-func endsInLine(path string) (bool, error) {
-	f, err := os.Open(path)
+func endsInLine(written *os.File) (bool, error) {
+	info, err := written.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return false, err
+	}
+	f, err := os.Open(written.Name())
 	if err != nil {
 		return false, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
-		return false, err
-	}
 	var last [1]byte
 	if _, err := f.ReadAt(last[:], info.Size()-1); err != nil {
 		return false, err
@@ -110,7 +141,7 @@ func (s *Sink) Write(ctx context.Context, batch []*events.Event) (int, error) {
 	}
 	n, err := s.write(ctx, s.buffer)
 	written := 0
-	for written < len(s.ends) && s.ends[written] <= n {
+	for written < len(s.ends) && s.ends[written]-1 <= n { // the newline may follow later
 		written++
 	}
 	s.torn = n > 0 && s.buffer[n-1] != '\n' || n == 0 && s.torn
@@ -128,17 +159,27 @@ func (s *Sink) writeDeadline(ctx context.Context, b []byte) (int, error) {
 	if err := s.file.SetWriteDeadline(time.Time{}); err != nil {
 		return 0, err
 	}
-	stop := context.AfterFunc(ctx, func() { s.file.SetWriteDeadline(time.Unix(1, 0)) })
-	defer stop()
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		s.file.SetWriteDeadline(time.Unix(1, 0))
+		close(ended)
+	})
 	n, err := s.file.Write(b)
+	if !stop() {
+		<-ended // or it would cut the next write short
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = context.Cause(ctx)
 	}
 	return n, err
 }
 
-// writeAbandon is for the rest. What was given up on counts as not written.
+// writeAbandon is for the rest. What was given up on counts as not written, and
+// nothing is written behind it: nobody knows where it will stop.
 func (s *Sink) writeAbandon(ctx context.Context, b []byte) (int, error) {
+	if s.gaveUp != nil {
+		return 0, s.gaveUp
+	}
 	type result struct {
 		n   int
 		err error
@@ -153,15 +194,13 @@ func (s *Sink) writeAbandon(ctx context.Context, b []byte) (int, error) {
 	case r := <-done:
 		return r.n, r.err
 	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+		s.gaveUp = context.Cause(ctx)
+		return 0, s.gaveUp
 	}
 }
 
 // Close implements [events.Sink].
 func (s *Sink) Close(context.Context) error {
-	if s.file == os.Stdout {
-		return nil
-	}
 	if err := s.file.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", s.name, err)
 	}

@@ -136,7 +136,7 @@ func start(t *testing.T, role string, setup func(*exec.Cmd)) (cmd *exec.Cmd, sai
 		t.Fatal(err)
 	}
 	cmd = exec.Command(program)
-	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	if setup != nil {
 		setup(cmd)

@@ -57,7 +57,7 @@ func dispatch(ctx context.Context, args []string) (int, error) {
 	if o.dir, err = os.Getwd(); err != nil {
 		return codeUsage, err
 	}
-	res, err := runOne(ctx, o, os.Stdout, os.Stderr)
+	res, _, err := runOne(ctx, o, os.Stdout, os.Stderr)
 	if err != nil {
 		return codeDied, err
 	}

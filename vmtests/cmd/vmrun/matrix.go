@@ -1,3 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package main
-import "context"
-func matrix(ctx context.Context, args []string) (int, error) { return 2, nil }
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"sensor/vmtests"
+)
+
+// minKernels is how many different kernels have to run for the matrix to prove anything.
+const minKernels = 3
+
+// matrixOptions are the command line of vmrun matrix.
+type matrixOptions struct {
+	rows     []string
+	jobs     int
+	run      string
+	files    []string
+	env      []string
+	out      string
+	timeout  time.Duration
+	packages []string
+}
+
+func parseMatrix(args []string) (*matrixOptions, error) {
+	m := new(matrixOptions)
+	fs := flag.NewFlagSet("vmrun matrix", flag.ContinueOnError)
+	fs.Func("row", "only the row of this `NAME` (repeatable)", add(&m.rows))
+	fs.IntVar(&m.jobs, "jobs", 2, "VMs at a time")
+	fs.StringVar(&m.run, "run", "", "only tests that match, as of go test")
+	fs.Func("file", "as of vmrun: `SRC:DST`", add(&m.files))
+	fs.Func("env", "as of vmrun: `NAME=VALUE`", add(&m.env))
+	fs.StringVar(&m.out, "out", "", "write every VM's output to DIR/ROW/PACKAGE.log and its /out to DIR/ROW/PACKAGE/")
+	fs.DurationVar(&m.timeout, "timeout", 5*time.Minute, "time for each package in each row")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	m.packages = fs.Args()
+	if len(m.packages) == 0 {
+		return nil, errors.New("no packages to test (-h helps)")
+	}
+	for i, f := range m.files { // the tests run in their packages' directories
+		abs, err := filepath.Abs(f)
+		if err != nil {
+			return nil, fmt.Errorf("find file: %w", err)
+		}
+		m.files[i] = abs
+	}
+	if m.jobs < 1 {
+		return nil, fmt.Errorf("-jobs %d is not positive", m.jobs)
+	}
+	return m, nil
+}
+
+// matrix runs the packages' tests on every row and ends with a table.
+func matrix(ctx context.Context, args []string) (int, error) {
+	m, err := parseMatrix(args)
+	if err != nil {
+		return codeUsage, err
+	}
+	rows, err := m.selectRows()
+	if err != nil {
+		return codeUsage, err
+	}
+	tmp, err := os.MkdirTemp("", "vmrun-")
+	if err != nil {
+		return codeDied, fmt.Errorf("make directory: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	start := time.Now()
+	tests := map[string][]testBinary{}
+	for _, r := range rows {
+		if tests[r.Arch] != nil {
+			continue
+		}
+		if tests[r.Arch], err = compileTests(ctx, r.Arch, filepath.Join(tmp, r.Arch), m.packages); err != nil {
+			return codeDied, err
+		}
+	}
+	fmt.Printf("compiled in %.1f s\n", time.Since(start).Seconds())
+
+	results := m.runRows(ctx, rows, tests)
+	fmt.Println()
+	writeTable(os.Stdout, results)
+	fmt.Printf("%d rows in %.0f s\n", len(results), time.Since(start).Seconds())
+	if err := judge(results); err != nil {
+		return 1, err
+	}
+	return 0, ctx.Err()
+}
+
+func (m *matrixOptions) selectRows() ([]vmtests.Row, error) {
+	rows, err := vmtests.Rows()
+	if err != nil || len(m.rows) == 0 {
+		return rows, err
+	}
+	var selected []vmtests.Row
+	for _, name := range m.rows {
+		r, err := vmtests.FindRow(rows, name)
+		if err != nil {
+			return nil, err
+		}
+		selected = append(selected, r)
+	}
+	return selected, nil
+}
+
+// runRows runs m.jobs rows at a time and prints one after the other as they end.
+func (m *matrixOptions) runRows(ctx context.Context, rows []vmtests.Row, tests map[string][]testBinary) []rowResult {
+	results := make([]rowResult, len(rows))
+	next := make(chan int)
+	var printing sync.Mutex
+	var wg sync.WaitGroup
+	for range m.jobs {
+		wg.Go(func() {
+			for i := range next {
+				res, text := m.runRow(ctx, rows[i], tests[rows[i].Arch])
+				results[i] = res
+				printing.Lock()
+				fmt.Printf("%-14s %-7s %5.1f s\n", rows[i].Name, res.verdict(), res.time.Seconds())
+				io.Copy(os.Stdout, text)
+				printing.Unlock()
+			}
+		})
+	}
+	for i := range rows {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return results
+}
+
+// judge decides about the whole matrix. A kernel that cannot be had is no failure as long as enough others run.
+func judge(results []rowResult) error {
+	var wanted, ran []string
+	var errs []error
+	for _, r := range results {
+		wanted = append(wanted, r.kernel)
+		if r.booted {
+			ran = append(ran, r.kernel)
+		}
+		if r.verdict() == verdictFail {
+			errs = append(errs, fmt.Errorf("row %s failed", r.row.Name))
+		}
+	}
+	want := min(minKernels, distinct(wanted))
+	if got := distinct(ran); got < want {
+		errs = append(errs, fmt.Errorf("only %d kernels ran, need %d", got, want))
+	}
+	return errors.Join(errs...)
+}
+
+func distinct(s []string) int {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return len(slices.Compact(s))
+}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -21,28 +22,31 @@ import (
 
 const hostname = "sensor-vm"
 
-// runOne runs o.command in a VM. Output goes to stdout as it comes, progress to log.
-func runOne(ctx context.Context, o *options, stdout, log io.Writer) (*vm.Result, error) {
+// runOne runs o.command in a VM. Output goes to stdout as it comes, progress to log. The label names the kernel that ran.
+func runOne(ctx context.Context, o *options, stdout, log io.Writer) (res *vm.Result, label string, err error) {
 	binary := o.command[0]
 	arch, err := vm.BinaryArch(binary)
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	if o.arch != "" && o.arch != arch {
+		return nil, "", fmt.Errorf("run %s: built for %s, row %s is for %s", binary, arch, o.row, o.arch)
 	}
 	cacheDir, err := debian.DefaultDir()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	machine, err := o.machine(ctx, arch, cacheDir, log)
+	machine, label, err := o.machine(ctx, arch, cacheDir, log)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	init, err := buildInit(ctx, cacheDir, arch)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	tree, err := o.tree(init)
+	tree, err := o.tree(arch, init)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	spec := vm.Spec{
 		Machine: *machine,
@@ -59,47 +63,52 @@ func runOne(ctx context.Context, o *options, stdout, log io.Writer) (*vm.Result,
 		},
 		Timeout: o.timeout,
 	}
-	res, err := vm.Run(ctx, spec, stdout)
+	res, err = vm.Run(ctx, spec, stdout)
 	if err != nil {
-		return nil, err
+		return nil, label, err
 	}
 	if o.out != "" && res.Ended {
 		err = vm.Unpack(res.Archive, o.out)
 	}
-	return res, err
+	return res, label, err
 }
 
-func (o *options) machine(ctx context.Context, arch, cacheDir string, log io.Writer) (*vm.Machine, error) {
-	m := &vm.Machine{Arch: arch, Accel: "tcg", CPUs: o.cpus, Memory: o.memory, Append: o.append}
+func (o *options) machine(ctx context.Context, arch, cacheDir string, log io.Writer) (m *vm.Machine, label string, err error) {
+	m = &vm.Machine{Arch: arch, Accel: "tcg", CPUs: o.cpus, Memory: o.memory, Append: o.append}
 	if strings.Contains(o.kernel, "/") {
-		m.Image = o.kernel
+		m.Image, label = o.kernel, filepath.Base(o.kernel)
 		if _, err := os.Stat(m.Image); err != nil {
-			return nil, fmt.Errorf("find kernel: %w", err)
+			return nil, "", fmt.Errorf("find kernel: %w", err)
 		}
 	} else {
-		kernels, err := vmtests.Kernels()
+		k, img, err := pinned(ctx, o.kernel, arch, debian.Cache{Dir: cacheDir, Log: log})
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		k, err := vmtests.FindKernel(kernels, o.kernel, arch)
-		if err != nil {
-			return nil, err
+		m.Image, m.Accel, label = img.Path, k.Accel, img.Version
+		if img.Moved {
+			label += " (moved)"
 		}
-		cache := debian.Cache{Dir: cacheDir, Log: log}
-		img, err := cache.Kernel(ctx, k)
-		if err != nil {
-			return nil, err
-		}
-		m.Image, m.Accel = img.Path, k.Accel
 	}
-	if o.accel != "" {
-		m.Accel = o.accel
+	m.Accel = cmp.Or(o.accel, m.Accel)
+	return m, label, nil
+}
+
+func pinned(ctx context.Context, series, arch string, cache debian.Cache) (vmtests.Kernel, debian.Image, error) {
+	kernels, err := vmtests.Kernels()
+	if err != nil {
+		return vmtests.Kernel{}, debian.Image{}, err
 	}
-	return m, nil
+	k, err := vmtests.FindKernel(kernels, series, arch)
+	if err != nil {
+		return vmtests.Kernel{}, debian.Image{}, err
+	}
+	img, err := cache.Kernel(ctx, k)
+	return k, img, err
 }
 
 // tree packs what the command needs. The directory it runs in has the same path as on the host, with its testdata, as go test promises to tests.
-func (o *options) tree(init []byte) (*vm.Tree, error) {
+func (o *options) tree(arch string, init []byte) (*vm.Tree, error) {
 	t := vm.NewTree()
 	vm.Skeleton(t, hostname)
 	t.File("/init", 0o755, init)
@@ -117,6 +126,7 @@ func (o *options) tree(init []byte) (*vm.Tree, error) {
 	}
 	for _, f := range o.files {
 		src, dst, _ := strings.Cut(f, ":")
+		src = strings.ReplaceAll(src, "{arch}", arch)
 		if !path.IsAbs(dst) {
 			dst = path.Join(o.dir, dst)
 		}

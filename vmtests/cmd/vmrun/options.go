@@ -3,17 +3,22 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
+
+	"sensor/vmtests"
 )
 
 // options are one run's command line.
 type options struct {
+	row     string
+	arch    string // what the row is for, "" without a row
 	kernel  string
 	cpus    int
 	memory  string
@@ -34,6 +39,7 @@ type options struct {
 
 func (o *options) flagSet() *flag.FlagSet {
 	fs := flag.NewFlagSet("vmrun", flag.ContinueOnError)
+	fs.StringVar(&o.row, "row", "", "row of the matrix: its flags come before the others")
 	fs.StringVar(&o.kernel, "kernel", "", "series of the kernel list, or path of a bzImage")
 	fs.IntVar(&o.cpus, "cpus", 2, "number of CPUs")
 	fs.StringVar(&o.memory, "mem", "1G", "memory")
@@ -42,7 +48,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	fs.StringVar(&o.cgroup, "cgroup", "v2", "control groups: v1 or v2")
 	fs.BoolVar(&o.noBTF, "no-btf", false, "hide the kernel's type information, /sys/kernel/btf")
 	fs.DurationVar(&o.timeout, "timeout", 5*time.Minute, "time from power on to the end")
-	fs.Func("file", "pack `SRC:DST` into the VM, a file or a whole directory (repeatable)", add(&o.files))
+	fs.Func("file", "pack `SRC:DST` into the VM, a file or a whole directory; {arch} in SRC becomes amd64 or arm64 (repeatable)", add(&o.files))
 	fs.Func("env", "pass `NAME=VALUE`, or the host's NAME (repeatable)", add(&o.env))
 	fs.StringVar(&o.out, "out", "", "copy the VM's /out to this directory afterwards")
 	fs.BoolVar(&o.verbose, "v", false, "show boot messages and times")
@@ -63,30 +69,44 @@ func parseOptions(args []string) (*options, error) {
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
-	o.command = fs.Args()
-	o.flags = args[:len(args)-len(o.command)]
-	if n := len(o.flags); n > 0 && o.flags[n-1] == "--" {
-		o.flags = o.flags[:n-1]
+	command := fs.Args()
+	flags := args[:len(args)-len(command)]
+	if n := len(flags); n > 0 && flags[n-1] == "--" {
+		flags = flags[:n-1]
 	}
-	if len(o.command) == 0 {
+	if len(command) == 0 {
 		return nil, errors.New("no binary to run (-h helps)")
 	}
+	if o.row != "" {
+		var err error
+		if o, err = parseRow(o.row, flags); err != nil {
+			return nil, err
+		}
+	}
+	o.flags, o.command = flags, command
 	return o, o.check()
 }
 
-// parseRow reads flags without a command, as in a row of the matrix.
-func parseRow(args []string) (*options, error) {
+// parseRow reads flags on top of those of a row.
+func parseRow(name string, flags []string) (*options, error) {
+	rows, err := vmtests.Rows()
+	if err != nil {
+		return nil, err
+	}
+	row, err := vmtests.FindRow(rows, name)
+	if err != nil {
+		return nil, err
+	}
 	o := new(options)
 	fs := o.flagSet()
-	fs.SetOutput(io.Discard)
-	if err := fs.Parse(args); err != nil {
+	if err := fs.Parse(slices.Concat(row.Flags, flags)); err != nil {
 		return nil, err
 	}
 	if fs.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected %q", fs.Arg(0))
+		return nil, fmt.Errorf("row %s: unexpected %q", name, fs.Arg(0))
 	}
-	o.flags = args
-	return o, o.check()
+	o.row, o.arch, o.flags = name, row.Arch, slices.Concat([]string{"-row", name}, flags)
+	return o, nil
 }
 
 func (o *options) check() error {
@@ -116,6 +136,7 @@ func (o *options) environ() []string {
 		"USER=root",
 		"LANG=C.UTF-8",
 		"SENSOR_VM=" + o.kernel,
+		"SENSOR_VM_ROW=" + cmp.Or(o.row, o.kernel),
 	}
 	for _, e := range o.env {
 		if !strings.Contains(e, "=") {

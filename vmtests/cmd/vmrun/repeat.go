@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 
 	"sensor/vmtests/vm"
@@ -25,14 +26,22 @@ func repeatCommand(o *options) string {
 	env := "CGO_ENABLED=0 "
 	if arch, err := vm.BinaryArch(o.command[0]); err == nil && arch != runtime.GOARCH {
 		env += "GOARCH=" + arch + " "
+		run = "env -u GOARCH " + run // vmrun itself runs here
 	}
-	args := append(testFlags(o.command[1:]), pkg)
+	flags, rest := testFlags(o.command[1:])
+	args := append(flags, pkg)
+	if len(rest) > 0 {
+		args = append(append(args, "-args"), rest...)
+	}
 	return env + "go test -count=1 -exec '" + run + "' " + strings.Join(quoteAll(args, '\''), " ")
 }
 
-// testPackage returns the import path of the package whose test binary is run.
+// byGoTest is a flag that go test gives to every test binary and nobody else has a use for.
+const byGoTest = "-test.paniconexit0"
+
+// testPackage returns the import path of the package whose tests go test runs in o.dir.
 func testPackage(o *options) (string, bool) {
-	if !strings.HasSuffix(o.command[0], ".test") {
+	if !slices.Contains(o.command, byGoTest) {
 		return "", false
 	}
 	for root := o.dir; ; root = filepath.Dir(root) {
@@ -51,13 +60,12 @@ func testPackage(o *options) (string, bool) {
 	}
 }
 
-// testFlags turns a test binary's flags into go test's and leaves out those that go test adds itself.
-func testFlags(args []string) []string {
-	var flags []string
+// testFlags turns a test binary's flags into go test's, without those that go test adds itself, and returns the tests' own arguments.
+func testFlags(args []string) (flags, rest []string) {
 	for i, a := range args {
 		f, ok := strings.CutPrefix(a, "-test.")
 		if !ok {
-			return append(append(flags, "-args"), args[i:]...)
+			return flags, args[i:]
 		}
 		name, value, _ := strings.Cut(f, "=")
 		switch name {
@@ -70,7 +78,7 @@ func testFlags(args []string) []string {
 			flags = append(flags, "-"+f)
 		}
 	}
-	return flags
+	return flags, nil
 }
 
 func quoteAll(args []string, quote byte) []string {

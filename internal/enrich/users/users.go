@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package users names the user and group ids of processes.
+package users
+
+import (
+	"errors"
+	"time"
+
+	"sensor/internal/events"
+)
+
+// interval is how often the files are looked at, at most.
+const interval = time.Second
+
+// Users fills in the names of users and groups as a host's /etc/passwd and
+// /etc/group have them. It asks no network: users of a directory (LDAP, SSSD) have
+// no name. It implements [events.Enricher], allocates nothing but for its look at
+// the files once a second, and is for one goroutine.
+type Users struct {
+	users, groups *table
+	now           func() time.Time
+	next          time.Time // when to look at the files again
+}
+
+// New reads the files below root: "" or "/", or /proc/1/root in a container with
+// the host's pid namespace. Files that cannot be read, which Err tells, name
+// nobody until they can.
+func New(root string) *Users {
+	u := &Users{
+		users:  &table{root: root, name: "etc/passwd", minFields: 4},
+		groups: &table{root: root, name: "etc/group", minFields: 3},
+		now:    time.Now,
+	}
+	u.refresh()
+	return u
+}
+
+// Err joins what was wrong with the files when they were last looked at. Names
+// read before stay in use.
+func (u *Users) Err() error { return errors.Join(u.users.err, u.groups.err) }
+
+// Enrich implements [events.Enricher]. It writes into the event's process, so it
+// has to run before the process is shared with other goroutines; one that an
+// encoder has seen is left alone.
+func (u *Users) Enrich(e *events.Event) {
+	p := e.Process
+	if p == nil || !p.Credentials.Known || p.Fragment() != nil {
+		return
+	}
+	u.refresh()
+	c := &p.Credentials
+	for _, user := range [...]*events.User{&c.Real, &c.Effective, &c.Saved, &c.FS} {
+		user.Name = u.users.names[user.ID]
+	}
+	for _, group := range [...]*events.Group{&c.RealGroup, &c.EffectiveGroup, &c.SavedGroup, &c.FSGroup} {
+		group.Name = u.groups.names[group.ID]
+	}
+	for i := range c.Groups {
+		c.Groups[i].Name = u.groups.names[c.Groups[i].ID]
+	}
+}
+
+func (u *Users) refresh() {
+	now := u.now()
+	if now.Before(u.next) {
+		return
+	}
+	u.next = now.Add(interval)
+	u.users.refresh()
+	u.groups.refresh()
+}

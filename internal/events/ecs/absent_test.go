@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ecs
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sensor/internal/events"
+)
+
+// What a source cannot know is absent: not zero, not empty, not null.
+func TestAbsentWhenUnknown(t *testing.T) {
+	type change = func(ev *events.Event)
+	process := func(f func(p *events.Process)) change { return func(ev *events.Event) { f(ev.Process) } }
+	tests := map[string]struct {
+		kind   events.Kind
+		change change
+		absent string // prefixes of paths
+		stays  string // paths
+	}{
+		"process": {events.KindExec, func(ev *events.Event) { ev.Process = nil },
+			"process. user. group. related. sensor.", "@timestamp event.id host.id"},
+		"all of the process": {events.KindExec, func(ev *events.Event) { ev.Process, ev.Family = &events.Process{PID: 7}, events.Family{} },
+			"process.entity_id process.name process.executable process.args process.command_line process.title process.interactive " +
+				"process.start process.working_directory process.user. process.group. process.real_user. process.real_group. process.saved_user. process.saved_group. process.supplemental_groups. process.tty. " +
+				"process.vpid process.thread. process.parent. process.entry_leader. process.session_leader. process.group_leader. process.previous. " +
+				"process.env_vars process.Ext. user. group. related.user sensor.", "process.pid related.hosts"},
+		"credentials": {events.KindExec, process(func(p *events.Process) { p.Credentials = events.Credentials{} }),
+			"user. group. related.user process.user. process.group. process.real_user. process.real_group. process.saved_user. process.saved_group. " +
+				"process.supplemental_groups. process.thread.capabilities. process.interactive sensor.login. sensor.supplemental_groups.",
+			"process.parent.user.id process.tty.char_device.major"},
+		"user names": {events.KindExec, process(func(p *events.Process) {
+			c := &p.Credentials
+			c.Real.Name, c.Effective.Name, c.Saved.Name, c.Groups = "", "", "", c.Groups[1:]
+		}), "user.name user.effective.name user.Ext.real.name process.user.name process.real_user.name process.saved_user.name process.supplemental_groups.name related.user",
+			"user.id user.effective.id user.Ext.real.id process.user.id process.saved_user.id process.supplemental_groups.id"},
+		"supplemental groups": {events.KindExec, process(func(p *events.Process) { p.Credentials.Groups, p.Credentials.GroupsCut = nil, false }),
+			"process.supplemental_groups. sensor.supplemental_groups.", "user.id"},
+		"capabilities": {events.KindExec, process(func(p *events.Process) { p.Credentials.CapEffective, p.Credentials.CapPermitted = 0, 0 }),
+			"process.thread.capabilities.", "process.thread.id"},
+		"login": {events.KindExec, process(func(p *events.Process) {
+			p.Credentials.LoginUID, p.Credentials.SessionID = events.Unset, events.Unset
+		}), "sensor.login.", "user.id"},
+		"audit session": {events.KindExec, process(func(p *events.Process) { p.Credentials.SessionID = events.Unset }),
+			"sensor.login.session", "sensor.login.uid"},
+		"arguments": {events.KindExec, process(func(p *events.Process) { p.Args = events.Args{} }),
+			"process.args process.args_count process.command_line process.title process.Ext.", "process.name"},
+		"arguments that could not be read": {events.KindExec, process(func(p *events.Process) { p.Args.Packed = "" }),
+			"process.args process.command_line process.title", "process.args_count process.Ext.command_line_truncated"},
+		"environment":    {events.KindExec, process(func(p *events.Process) { p.Env = events.Args{} }), "process.env_vars sensor.env_vars.", "process.args"},
+		"terminal":       {events.KindExec, process(func(p *events.Process) { p.TTY = events.TTY{} }), "process.tty.", "process.interactive"},
+		"start":          {events.KindExec, process(func(p *events.Process) { p.Start, p.EntityID = time.Time{}, "" }), "process.start process.entity_id", "process.pid"},
+		"path marks":     {events.KindExec, process(func(p *events.Process) { p.Executable, p.WorkingDirectory = events.Path{Name: "/a"}, events.Path{} }), "sensor.executable. sensor.working_directory. process.working_directory", "process.executable"},
+		"same filename":  {events.KindExec, process(func(p *events.Process) { p.Filename = p.Executable }), "sensor.exec.filename", "sensor.exec.script"},
+		"no script":      {events.KindExec, process(func(p *events.Process) { p.Filename, p.Script = p.Executable, false }), "sensor.exec.", "process.executable"},
+		"namespaces":     {events.KindExec, process(func(p *events.Process) { p.Namespaces = events.Namespaces{Net: 1} }), "sensor.namespaces.mnt sensor.namespaces.time", "sensor.namespaces.net"},
+		"cgroup":         {events.KindExec, process(func(p *events.Process) { p.Cgroup = events.Cgroup{} }), "sensor.cgroup.", "sensor.namespaces.net"},
+		"id of cgroup":   {events.KindExec, process(func(p *events.Process) { p.Cgroup.ID = 0 }), "sensor.cgroup.id", "sensor.cgroup.path"},
+		"path of cgroup": {events.KindExec, process(func(p *events.Process) { p.Cgroup.Path = "" }), "sensor.cgroup.path", "sensor.cgroup.id"},
+		"all else of the parent": {events.KindExec, func(ev *events.Event) { ev.Family.Parent = &events.Process{PID: 1, EntityID: "x"} },
+			"process.parent.name process.parent.args process.parent.interactive process.parent.start process.parent.user.", "process.parent.pid process.parent.entity_id"},
+		"entry meta":   {events.KindExec, func(ev *events.Event) { ev.Family.EntryLeader.EntryMeta = events.EntryMeta{} }, "process.entry_leader.entry_meta.", "process.entry_leader.pid"},
+		"entry parent": {events.KindExec, func(ev *events.Event) { ev.Family.EntryParent = nil }, "process.entry_leader.parent.", "process.entry_leader.entry_meta.type"},
+		"image before": {events.KindExec, func(ev *events.Event) { ev.Family.Previous.Executable.Name = "" }, "process.previous.", "process.executable"},
+		"outcome":      {events.KindExec, func(ev *events.Event) { ev.Outcome = events.OutcomeUnknown }, "event.outcome", "event.action"},
+		"signal":       {events.KindExit, func(ev *events.Event) { ev.End = &events.End{Status: 3 << 8} }, "sensor.exit.", "process.exit_code"},
+		"core":         {events.KindExit, func(ev *events.Event) { ev.End = &events.End{Status: 9} }, "sensor.exit.core_dumped", "sensor.exit.signal"},
+		"end":          {events.KindExit, func(ev *events.Event) { ev.End = nil }, "sensor.exit. process.end process.exit_code", "process.pid"},
+		"attempt":      {events.KindExecFailed, func(ev *events.Event) { ev.Attempt = &events.Attempt{} }, "sensor.exec. error.", "process.pid"},
+		"CPU of loss":  {events.KindEventsLost, func(ev *events.Event) { ev.Loss.CPU = -1 }, "sensor.loss.cpu", "sensor.loss.count"},
+		"times of loss": {events.KindEventsLost, func(ev *events.Event) { ev.Loss = &events.Loss{Kind: events.KindFork} },
+			"event.start event.end", "event.category"},
+		"category of loss": {events.KindEventsLost, func(ev *events.Event) { ev.Loss.Kind = events.KindNone }, "event.category", "sensor.loss.kind"},
+		"loss":             {events.KindEventsLost, func(ev *events.Event) { ev.Loss = nil }, "sensor. event.category event.start", "event.action"},
+		"times":            {events.KindExec, func(ev *events.Event) { *ev = events.Event{Kind: ev.Kind} }, "@timestamp event.created", "event.id event.sequence"},
+		"kind":             {events.KindCount, func(ev *events.Event) { *ev = events.Event{Kind: ev.Kind} }, "event.category event.type event.action", "event.id"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			ev := full(test.kind)
+			test.change(ev)
+			paths := mustParse(t, NewEncoder(fullOptions()).Append(nil, ev)).paths()
+			for _, prefix := range strings.Fields(test.absent) {
+				if i := slices.IndexFunc(paths, func(path string) bool {
+					return path == prefix || strings.HasSuffix(prefix, ".") && strings.HasPrefix(path, prefix)
+				}); i >= 0 {
+					t.Errorf("%s stands there", paths[i])
+				}
+			}
+			for _, path := range strings.Fields(test.stays) {
+				if !slices.Contains(paths, path) {
+					t.Errorf("%s is absent", path)
+				}
+			}
+		})
+	}
+}
+
+// An encoder without any option still writes documents.
+func TestAbsentHost(t *testing.T) {
+	ev := full(events.KindExec)
+	ev.Process.Credentials = events.Credentials{}
+	paths := mustParse(t, NewEncoder(Options{}).Append(nil, ev)).paths()
+	for _, path := range paths {
+		if strings.HasPrefix(path, "host.") || strings.HasPrefix(path, "related.") {
+			t.Errorf("%s stands there", path)
+		}
+	}
+}
+
+// The exit code of a signal is the one that a shell gives.
+func TestExitCode(t *testing.T) {
+	tests := map[string]struct {
+		status             uint32
+		code, signal, core string
+	}{
+		"success":               {0, "0", "", ""},
+		"failure":               {1 << 8, "1", "", ""},
+		"largest":               {255 << 8, "255", "", ""},
+		"killed":                {9, "137", "9", ""},
+		"core dumped":           {0x80 | 11, "139", "11", "true"},
+		"last real-time signal": {64, "192", "64", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			ev := full(events.KindExit)
+			ev.End.Status = test.status
+			d := mustParse(t, NewEncoder(fullOptions()).Append(nil, ev))
+			for path, want := range map[string]string{
+				"process.exit_code": test.code, "sensor.exit.signal": test.signal, "sensor.exit.core_dumped": test.core,
+			} {
+				if want == "" && d[path] == nil {
+					continue
+				}
+				if got := d.one(t, path); got != want {
+					t.Errorf("%s = %s, want %s", path, got, want)
+				}
+			}
+		})
+	}
+}

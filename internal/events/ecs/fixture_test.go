@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ecs
+
+import (
+	"time"
+
+	"sensor/internal/events"
+)
+
+// start is the second in which the processes of the tests begin.
+var start = time.Date(2026, 11, 23, 17, 0, 5, 0, time.UTC)
+
+func fullOptions() Options {
+	return Options{
+		AgentID:       "0f4f3c1e-0000-4d0b-9d5e-1d2f6c7a9b10",
+		AgentVersion:  "0.1.0",
+		Namespace:     "default",
+		DatasetPrefix: "sensor",
+		Host: Host{
+			ID: "5b0f6f0f4c0e4c2b9d1e7a1f2b3c4d5e", Name: "web-1", Hostname: "web-1.example", Architecture: "x86_64",
+			IP:  []string{"10.0.0.5", "2001:db8::5"},
+			MAC: []string{"02-42-AC-12-00-02"},
+			OS: OS{
+				Type: "linux", Family: "debian", Name: "Debian GNU/Linux", Platform: "debian",
+				Version: "13", Kernel: "6.12.48-amd64", Full: "Debian GNU/Linux 13 (trixie)",
+			},
+		},
+	}
+}
+
+// fullProcess knows everything that a source can say of a process.
+func fullProcess(pid uint32, name, args string, after time.Duration) *events.Process {
+	base := pid * 10
+	return &events.Process{
+		PID: pid, TID: pid + 1, VPID: pid + 2,
+		ExecID: 3, HasExecID: true,
+		Start: start.Add(after), StartKey: uint64(after) + 1,
+		EntityID: "entity-of-" + name,
+
+		Name: name, ThreadName: name + "-thread",
+		Executable: events.Path{Name: "/usr/bin/" + name, Cut: true, Detached: true, Deleted: true},
+		Args:       events.Args{Packed: args, Count: 3, Cut: true},
+		Filename:   events.Path{Name: "./" + name},
+		Script:     true,
+		Env:        events.Args{Packed: "LD_PRELOAD=/tmp/x.so\x00LD_LIBRARY_PATH=/tmp\x00", Cut: true},
+
+		WorkingDirectory: events.Path{Name: "/home/" + name, Cut: true, Detached: true, Deleted: true},
+		TTY:              events.TTY{Known: true, Major: 136, Minor: base},
+		Credentials: events.Credentials{
+			Known: true,
+			Real:  events.User{ID: base + 1, Name: "real-of-" + name}, Effective: events.User{ID: base + 2, Name: "effective-of-" + name},
+			Saved: events.User{ID: base + 3, Name: "saved-of-" + name}, FS: events.User{ID: base + 4, Name: "fs-of-" + name},
+			RealGroup: events.Group{ID: base + 5, Name: "real-group-of-" + name}, EffectiveGroup: events.Group{ID: base + 6, Name: "effective-group-of-" + name},
+			SavedGroup: events.Group{ID: base + 7, Name: "saved-group-of-" + name}, FSGroup: events.Group{ID: base + 8, Name: "fs-group-of-" + name},
+			Groups:    []events.Group{{ID: 27, Name: "sudo"}, {ID: 999}},
+			GroupsCut: true,
+			LoginUID:  1000, SessionID: 7,
+			CapPermitted: 1<<13 | 1<<21 | 1<<60, CapEffective: 1 << 13,
+		},
+		Namespaces: events.Namespaces{Mount: base + 1, PID: base + 2, Net: base + 3, User: base + 4, UTS: base + 5, IPC: base + 6, Cgroup: base + 7, Time: base + 8},
+		Cgroup:     events.Cgroup{ID: uint64(base), Path: "/system.slice/" + name + ".service"},
+		Redacted:   true,
+	}
+}
+
+// full makes an event of the kind with everything in it that can ever be.
+func full(kind events.Kind) *events.Event {
+	ev := &events.Event{
+		Kind:     kind,
+		ID:       events.ID{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+		Sequence: 42,
+		Provider: "ebpf",
+		Time:     start.Add(120 * time.Millisecond),
+		Created:  start.Add(200*time.Millisecond + 1),
+	}
+	if kind == events.KindEventsLost {
+		ev.Loss = &events.Loss{
+			Kind: events.KindExec, Stage: events.ReasonRingFull, CPU: 1, Count: 1874,
+			First: start.Add(50 * time.Millisecond), Last: start.Add(-time.Nanosecond),
+		}
+		return ev
+	}
+	ev.Outcome = events.OutcomeSuccess
+	ev.Process = fullProcess(4242, "curl", "curl\x00-fsS\x00http://198.51.100.7/a", 120*time.Millisecond)
+	ev.Family = events.Family{
+		Parent:        fullProcess(4101, "bash", "-bash\x00", 0),
+		GroupLeader:   ev.Process,
+		SessionLeader: fullProcess(4100, "login", "login\x00-p\x00--\x00", -time.Second),
+		EntryLeader:   fullProcess(4099, "sshd-session", "sshd-session: alice\x00", -2*time.Second),
+		EntryParent:   fullProcess(900, "sshd", "sshd: [listener]\x00", -time.Hour),
+	}
+	ev.Family.EntryLeader.EntryMeta = events.EntryMeta{Type: "sshd", SourceIP: "203.0.113.9"}
+	switch kind {
+	case events.KindExec:
+		ev.Family.Previous = fullProcess(4242, "bash", "-bash\x00", 120*time.Millisecond)
+	case events.KindExit:
+		ev.End = &events.End{Status: 0x80 | 11}
+	case events.KindExecFailed:
+		ev.Outcome = events.OutcomeFailure
+		ev.Attempt = &events.Attempt{
+			Filename: "/usr/local/bin/wget",
+			Args:     events.Args{Packed: "wget\x00-q\x00", Cut: true},
+			Code:     "ENOENT", Message: "no such file or directory",
+		}
+	}
+	return ev
+}

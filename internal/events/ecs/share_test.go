@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ecs
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+
+	"sensor/internal/events"
+)
+
+// Encoders of several sinks write the same events at the same time, and share
+// what they keep with the processes.
+func TestEncodersShareProcesses(t *testing.T) {
+	kinds := events.Kinds()
+	var want [][]byte
+	for _, kind := range kinds {
+		want = append(want, NewEncoder(fullOptions()).Append(nil, full(kind)))
+	}
+	for range 20 {
+		shared := make([]*events.Event, len(kinds))
+		for i, kind := range kinds {
+			shared[i] = full(kind)
+			if shared[0].Process != nil && shared[i].Process != nil {
+				shared[i].Family.Parent = shared[0].Family.Parent
+			}
+		}
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				e := NewEncoder(fullOptions())
+				var line []byte
+				for range 3 {
+					for i, ev := range shared {
+						if line = e.Append(line[:0], ev); !bytes.Equal(line, want[i]) {
+							t.Errorf("%s:\n%s\nwant\n%s", kinds[i], line, want[i])
+						}
+					}
+				}
+			})
+		}
+		group.Wait()
+	}
+}
+
+// A fragment says what its process said when it was first written, in every
+// document, and does not lie in a buffer that the encoder writes again.
+func TestFragmentsStayAsTheyAre(t *testing.T) {
+	e := NewEncoder(fullOptions())
+	first, other := full(events.KindExec), full(events.KindExec)
+	other.Process = fullProcess(1, "other", strings.Repeat("x\x00", 3000), 0)
+	other.Family = events.Family{Parent: other.Process, GroupLeader: other.Process}
+	want := e.Append(nil, first)
+	if first.Process.Fragment() == nil {
+		t.Fatal("nothing was kept with the process")
+	}
+	e.Append(nil, other)
+	if got := e.Append(nil, first); !bytes.Equal(got, want) {
+		t.Errorf("after another event:\n%s\nwant\n%s", got, want)
+	}
+}
+
+// What is kept with a process fits in what the process table counts for it.
+func TestFragmentsFitInTheCount(t *testing.T) {
+	tests := map[string]struct {
+		args string
+		kept bool
+	}{
+		"none":                  {"", true},
+		"ordinary":              {strings.Repeat("--option=value\x00", 4000), true},
+		"six bytes for each":    {strings.Repeat("\x01", 64<<10), false},
+		"short, six bytes each": {strings.Repeat("\x01", 64), true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			e := NewEncoder(fullOptions())
+			ev := full(events.KindExec)
+			ev.Process.Args.Packed = test.args
+			first := e.Append(nil, ev)
+			f, kept := ev.Process.Fragment().(*fragment)
+			if kept != test.kept {
+				t.Fatalf("kept: %v, want %v", kept, test.kept)
+			}
+			if kept && len(f.members)+len(f.commandLine) > ev.Process.Size() {
+				t.Errorf("%d bytes are kept with a process that counts %d", len(f.members)+len(f.commandLine), ev.Process.Size())
+			}
+			if again := e.Append(nil, ev); !bytes.Equal(again, first) {
+				t.Errorf("again:\n%s\nwant\n%s", again, first)
+			}
+		})
+	}
+}
+
+// Writing an event whose fragments are there costs no memory.
+func TestAppendAllocatesNothing(t *testing.T) {
+	for _, kind := range events.Kinds() {
+		e := NewEncoder(fullOptions())
+		ev := full(kind)
+		line := e.Append(nil, ev)
+		if n := testing.AllocsPerRun(100, func() { line = e.Append(line[:0], ev) }); n > 0 {
+			t.Errorf("%s: %v allocations", kind, n)
+		}
+	}
+}

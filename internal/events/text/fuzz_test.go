@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package text
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"sensor/internal/events"
+)
+
+// Whatever bytes a process gives itself for names and arguments, its event is
+// one line of text that moves no cursor and turns no direction.
+func FuzzAppend(f *testing.F) {
+	f.Add(uint8(1), "ls\x00-l\x00", "ls", "/bin/ls", "root", "sh", uint32(0), true)
+	f.Add(uint8(1), "a\nb\x00\x00\x1b[2J\x00\x9b1m\xff", "\r", "/\x7f", "\u202e", "\u2066\u2069\u200f", uint32(9), true)
+	f.Add(uint8(2), "", "\u061c\ufeff", "\u2028", "\u0085", "\u00ad", uint32(0x8b), false)
+	f.Add(uint8(3), "\x00", "", "", "", "", uint32(512), true)
+	f.Add(uint8(200), "\U000e0041\x00\ud7ff\ue000\x00", "a\tb", "\v\f", "\a\b", "\xc2\x9b", uint32(1), false)
+	f.Fuzz(func(t *testing.T, kind uint8, args, name, executable, user, parent string, status uint32, cut bool) {
+		e := &events.Event{
+			Kind: events.Kind(kind),
+			Process: &events.Process{
+				PID: status, Name: name, Executable: events.Path{Name: executable}, Args: events.Args{Packed: args, Cut: cut},
+				Credentials: events.Credentials{Known: true, Effective: events.User{ID: status, Name: user}},
+			},
+			Family: events.Family{Parent: &events.Process{PID: 1, Name: parent}},
+		}
+		check(t, e)
+		e.End = &events.End{Status: status}
+		check(t, e)
+		e.Process.Args = events.Args{}
+		check(t, e)
+	})
+}
+
+func check(t *testing.T, e *events.Event) {
+	t.Helper()
+	line := string(Append(nil, e))
+	if !utf8.ValidString(line) {
+		t.Errorf("not UTF-8: %q", line)
+	}
+	for i, r := range line {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co, unicode.Cs) {
+			t.Errorf("%U at %d: %q", r, i, line)
+		}
+	}
+	// Nothing is left out for being strange: every argument has left its mark.
+	if n := len(strings.Fields(line)); n < e.Process.Args.Len() {
+		t.Errorf("%d words for %d arguments: %q", n, e.Process.Args.Len(), line)
+	}
+}

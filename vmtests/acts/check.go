@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package acts
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// key is what documents and expectations are paired by.
+type key struct {
+	pid    int
+	action string
+}
+
+// Check compares what an act said with a sensor's documents, in the order in
+// which they were emitted, and returns one error for each thing that is not as
+// it should be. It judges only the processes of the act, and those wholly: an
+// exec, fork or end that the act did not say is an error, and so are documents
+// that contradict each other about which process it was. Failed execs are left
+// to CheckFailed. An act that skipped is not judged.
+func Check(r Result, docs []map[string]any) []error {
+	if r.Skip != "" {
+		return nil
+	}
+	own, lives, errs := tree(r, docs)
+	have := byKey(own)
+	want := map[key][]Expectation{}
+	for _, e := range r.Expect {
+		k := key{e.PID, e.Action}
+		for range max(1, e.Count) {
+			want[k] = append(want[k], e)
+		}
+	}
+	for _, k := range keys(want) {
+		errs = append(errs, pair(k, want[k], have[k])...)
+	}
+	for _, k := range keys(have) {
+		if _, ok := want[k]; !ok && (k.action == "exec" || k.action == "fork" || k.action == "end") {
+			for _, d := range have[k] {
+				errs = append(errs, fmt.Errorf("%s of %d: not expected: %s", k.action, k.pid, summary(d)))
+			}
+		}
+	}
+	for _, e := range r.Also {
+		k := key{e.PID, e.Action}
+		if best, ok := nearest(e, have[k]); !ok {
+			errs = append(errs, fmt.Errorf("%s of %d: no document", k.action, k.pid))
+		} else if len(best) > 0 {
+			errs = append(errs, fmt.Errorf("%s of %d: %s", k.action, k.pid, strings.Join(best, "; ")))
+		}
+	}
+	errs = append(errs, checkNever(r, have)...)
+	for _, pid := range r.Distinct {
+		errs = append(errs, checkDistinct(pid, lives)...)
+	}
+	return errs
+}
+
+// CheckFailed compares the failed execs alone, for a sensor that reports them.
+func CheckFailed(r Result, docs []map[string]any) []error {
+	if r.Skip != "" {
+		return nil
+	}
+	own, _, _ := tree(r, docs)
+	have := byKey(own)
+	want := map[key][]Expectation{}
+	for _, e := range r.Failed {
+		k := key{e.PID, execFailed}
+		want[k] = append(want[k], e)
+	}
+	var errs []error
+	for _, k := range keys(want) {
+		errs = append(errs, pair(k, want[k], have[k])...)
+	}
+	for _, k := range keys(have) {
+		if _, ok := want[k]; !ok && k.action == execFailed {
+			errs = append(errs, fmt.Errorf("%s of %d: not expected: %s", k.action, k.pid, summary(have[k][0])))
+		}
+	}
+	return errs
+}
+
+// pair compares the documents of one action and pid with what was said, in order.
+func pair(k key, want []Expectation, have []document) (errs []error) {
+	if len(want) == len(have) {
+		for i, e := range want {
+			if list := differences(e.Fields, have[i].body); len(list) > 0 {
+				errs = append(errs, fmt.Errorf("%s of %d: %s", k.action, k.pid, strings.Join(list, "; ")))
+			}
+		}
+		return errs
+	}
+	errs = append(errs, fmt.Errorf("%s of %d: %d documents, expected %d", k.action, k.pid, len(have), len(want)))
+	for _, e := range want {
+		if best, ok := nearest(e, have); ok && len(best) > 0 {
+			errs = append(errs, fmt.Errorf("%s of %d: the nearest document: %s", k.action, k.pid, strings.Join(best, "; ")))
+		}
+	}
+	return errs
+}
+
+// nearest gives the differences of the document that has the fewest.
+func nearest(e Expectation, have []document) (best []string, ok bool) {
+	for i, d := range have {
+		if list := differences(e.Fields, d.body); i == 0 || len(list) < len(best) {
+			best = list
+		}
+	}
+	return best, len(have) > 0
+}
+
+func checkNever(r Result, have map[key][]document) (errs []error) {
+	for _, e := range r.Never {
+		for _, d := range have[key{e.PID, e.Action}] {
+			if len(differences(e.Fields, d.body)) == 0 {
+				errs = append(errs, fmt.Errorf("%s of %d: must not be: %s", e.Action, e.PID, summary(d)))
+			}
+		}
+	}
+	return errs
+}
+
+func checkDistinct(pid int, lives []*life) (errs []error) {
+	seen := map[string]bool{}
+	n := 0
+	for _, l := range lives {
+		if l.pid != pid {
+			continue
+		}
+		n++
+		if l.entity != "" && seen[l.entity] {
+			errs = append(errs, fmt.Errorf("pid %d: two processes share the entity id %s", pid, l.entity))
+		}
+		seen[l.entity] = true
+	}
+	if n < 2 {
+		errs = append(errs, fmt.Errorf("pid %d: %d processes, expected several", pid, n))
+	}
+	return errs
+}
+
+func byKey(own []document) map[key][]document {
+	m := map[key][]document{}
+	for _, d := range own {
+		k := key{d.pid, d.action}
+		m[k] = append(m[k], d)
+	}
+	return m
+}
+
+// keys in an order that does not change from run to run.
+func keys[V any](m map[key]V) []key {
+	list := make([]key, 0, len(m))
+	for k := range m {
+		list = append(list, k)
+	}
+	slices.SortFunc(list, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.pid, b.pid), cmp.Compare(a.action, b.action))
+	})
+	return list
+}
+
+func summary(d document) string {
+	args, _ := lookup(d.body, "process.args")
+	code, _ := lookup(d.body, "process.exit_code")
+	return fmt.Sprintf("executable %q, args %s, parent %d, exit code %s",
+		text(d.body, "process.executable"), show(args), integer(d.body, "process.parent.pid"), show(code))
+}

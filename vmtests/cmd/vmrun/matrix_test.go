@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sensor/vmtests"
+)
+
+// The framework's own output, whatever a test prints without a newline.
+func TestParseTally(t *testing.T) {
+	cmd := exec.Command("go", "test", "-json=false", "-v=test2json", "./testdata/tallied")
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	got := parseTally(string(out))
+	if got.passed != 3 || !slices.Equal(got.failed, []string{"TestFails/sub", "TestFails"}) && !slices.Equal(got.failed, []string{"TestFails", "TestFails/sub"}) ||
+		!slices.Equal(got.skipped, []string{"TestSkips"}) {
+		t.Errorf("got %+v of\n%q", got, out)
+	}
+	if top := got.topFailed(); !slices.Equal(top, []string{"TestFails"}) {
+		t.Errorf("failed tests without subtests: %v", top)
+	}
+}
+
+func result(name, kernel string, change func(*rowResult)) rowResult {
+	r := rowResult{row: vmtests.Row{Name: name, Arch: "amd64"}, kernel: kernel, label: kernel + ".1-1", booted: true, tally: tally{passed: 5}, time: time.Second}
+	if change != nil {
+		change(&r)
+	}
+	return r
+}
+
+func TestJudge(t *testing.T) {
+	missing := func(r *rowResult) { r.booted, r.missed, r.tally = false, true, tally{} }
+	for _, tt := range []struct {
+		name    string
+		results []rowResult
+		want    string // part of the error, "" for success
+	}{
+		{"all well", []rowResult{result("a", "1", nil), result("b", "2", nil), result("c", "3", nil)}, ""},
+		{"one kernel missing of four", []rowResult{result("a", "1", nil), result("b", "2", nil), result("c", "3", nil), result("d", "4", missing)}, ""},
+		{"one kernel missing of three", []rowResult{result("a", "1", nil), result("b", "2", nil), result("c", "3", missing)}, "only 2 kernels ran, need 3"},
+		{"three rows of one kernel, two missing", []rowResult{result("a", "1", nil), result("b", "1", nil), result("c", "1", nil), result("d", "2", missing), result("e", "3", missing)}, "only 1 kernels ran, need 3"},
+		{"the only row asked for is missing", []rowResult{result("a", "1", missing)}, "only 0 kernels ran, need 1"},
+		{"a test failed", []rowResult{result("a", "1", func(r *rowResult) { r.tally.failed = []string{"TestX"} })}, "row a failed"},
+		{"the VM died", []rowResult{result("a", "1", func(r *rowResult) { r.failed = true })}, "row a failed"},
+		{"the second package could not run", []rowResult{result("a", "1", func(r *rowResult) { r.missed = true })}, "row a failed"},
+		{"everything was skipped", []rowResult{result("a", "1", func(r *rowResult) { r.tally = tally{skipped: []string{"TestX"}} })}, "row a failed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := judge(tt.results)
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestWriteTable(t *testing.T) {
+	var b strings.Builder
+	writeTable(&b, []rowResult{
+		result("6.1", "6.1", nil),
+		result("6.1-lockdown", "6.1", func(r *rowResult) { r.tally.failed, r.tally.skipped = []string{"TestX"}, []string{"TestY"} }),
+	})
+	const want = `ROW           KERNEL   ARCH   PASSED  FAILED  SKIPPED  RESULT  TIME
+6.1           6.1.1-1  amd64  5       0       0        ok      1 s
+6.1-lockdown  6.1.1-1  amd64  5       1       1        FAIL    1 s
+skipped TestY on 6.1-lockdown
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &b, want)
+	}
+}
+
+// A matrix run from the command line to the table, with a test that passes, fails and is skipped.
+func TestMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots a VM")
+	}
+	t.Parallel()
+	out := t.TempDir()
+	run := func(pattern string) (int, error) {
+		return matrix(t.Context(), []string{"-row", "5.10", "-row", "6.1-lockdown", "-out", out, "-run", pattern, "./testdata/tallied"})
+	}
+	if code, err := run("Passes"); code != 0 || err != nil {
+		t.Errorf("passing tests: code %d, %v", code, err)
+	}
+	if code, err := run(""); code == 0 || err == nil || !strings.Contains(err.Error(), "row 5.10 failed") {
+		t.Errorf("a failing test: code %d, %v", code, err)
+	}
+}
