@@ -231,7 +231,8 @@ static __always_inline struct record *process_fill(struct scratch *s, __u32 kind
 	struct task_struct *parent = task->real_parent->group_leader;
 	struct signal_struct *signal = task->signal;
 	struct tty_struct *tty = signal->tty;
-	struct pid *pid = task->group_leader->thread_pid;
+	/* Read as a number: before Linux 6.2 the verifier allows no arithmetic on a typed pointer. */
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
 	struct file *exe;
 
 	header_fill(&e->header, s, kind, slot, task);

@@ -3,7 +3,12 @@
 package main
 
 import (
+	"errors"
 	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/features"
 
 	"sensor/vmtests/acts"
 )
@@ -18,7 +23,8 @@ func TestActs(t *testing.T) {
 			older[act.Name] = acts.Start(t, act.Name)
 		}
 	}
-	s := start(t, "--kinds", "exec,fork,exit,already_running,exec_failed")
+	// A ring that a slow machine does not fill half: from there on long arguments are cut.
+	s := start(t, "--kinds", "exec,fork,exit,already_running,exec_failed", "-c", configFile(t, "limits: {rings: {critical: 64MiB}}"))
 	results := map[string]acts.Result{}
 	for _, act := range list {
 		if running, ok := older[act.Name]; ok {
@@ -41,9 +47,22 @@ func TestActs(t *testing.T) {
 			for _, err := range acts.Check(result, docs) {
 				t.Error(err)
 			}
+			if !servesFailedExecs(t) {
+				return
+			}
 			for _, err := range acts.CheckFailed(result, docs) {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+// servesFailedExecs is false before Linux 5.11, the only kernels without the helper.
+func servesFailedExecs(t *testing.T) bool {
+	t.Helper()
+	err := features.HaveProgramHelper(ebpf.TracePoint, asm.FnGetCurrentTaskBtf)
+	if err != nil && !errors.Is(err, ebpf.ErrNotSupported) {
+		t.Fatal(err)
+	}
+	return err == nil
 }

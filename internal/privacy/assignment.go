@@ -8,14 +8,14 @@ package privacy
 func (m *masker) assignment(lo, hi int) {
 	start := lo // of what can be a name
 	for i := lo; i < hi; i++ {
-		switch {
-		case isQuote(m.s[i]):
+		switch c := m.s[i]; {
+		case isQuote(c):
 			end := quoteEnd(m.s, i, hi)
 			m.assignment(i+1, end)
 			i, start = end, end+1
-		case isShell(m.s[i]) && m.s[i] != '(': // the ( of a call in source code can precede NAME=
+		case isShell(c) && c != '(': // the ( of a call in source code can precede NAME=
 			return
-		case m.s[i] == '=':
+		case c == '=':
 			if m.assigns(lo, nameStart(m.s, start, i), i) {
 				m.mask(i+1, hi)
 				return

@@ -9,7 +9,9 @@ import "sensor/internal/events"
 // from that.
 func (r *Redactor) Enrich(e *events.Event) {
 	if a := e.Attempt; a != nil {
-		a.Args.Packed, a.Redacted = r.Args(a.Args.Packed)
+		if args, changed := r.Args(a.Args.Packed); changed {
+			a.Args.Packed, a.Redacted = args, true
+		}
 	}
 	p := e.Process
 	if p == nil {

@@ -32,7 +32,7 @@ func (h *headers) secret(name string) bool {
 
 // header masks the value of the header whose colon is at i. It returns i if there is none.
 func (m *masker) header(lo, i, hi int) int {
-	name := nameStart(m.s, lo, i)
+	name := nameStart(m.s, max(lo, i-2*len(foldBuffer{})), i) // a longer name is in no table
 	if !m.r.headers.secret(m.s[name:i]) && !m.r.headers.secret(strings.TrimPrefix(m.s[name:i], "-H")) {
 		return i
 	}

@@ -7,7 +7,7 @@ import "strings"
 // member masks the value of the JSON member whose colon is at i, and returns its
 // end; i if there is none. The quotes can be single ones, or escaped for a shell.
 func (m *masker) member(lo, i, hi int) int {
-	if key := m.key(lo, i); !m.r.names.secret(key) && !m.r.headers.secret(key) {
+	if key := m.key(lo, i); key == "" || !m.r.names.secret(key) && !m.r.headers.secret(key) {
 		return i
 	}
 	value := i + 1

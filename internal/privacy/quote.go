@@ -13,10 +13,10 @@ func isQuote(c byte) bool { return c == '\'' || c == '"' }
 // isShell reports whether c can end a word, or a command, in a shell.
 func isShell(c byte) bool {
 	switch c {
-	case ';', '|', '&', '`', '(', ')', '\\':
+	case ' ', '\t', '\n', '\v', '\f', '\r', '\'', '"', ';', '|', '&', '`', '(', ')', '\\':
 		return true
 	}
-	return isSpace(c) || isQuote(c)
+	return false
 }
 
 // hasShell reports whether s can be more than one word to a shell.

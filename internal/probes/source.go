@@ -15,6 +15,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/ringbuf"
+	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
 	"sensor/internal/events"
@@ -156,6 +157,11 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 func (s *Source) prepare() error {
 	if err := s.clock.Adjust(); err != nil {
 		return err
+	}
+	// Before Linux 5.11 maps and programs count against RLIMIT_MEMLOCK. Where it
+	// cannot be raised, creating the maps says what is wrong.
+	if err := rlimit.RemoveMemlock(); err != nil {
+		s.options.Log.Debug("the limit on locked memory stays", "error", err)
 	}
 	spec, err := loadProcess()
 	if err != nil {

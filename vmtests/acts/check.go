@@ -9,6 +9,15 @@ import (
 	"strings"
 )
 
+// judged reports whether an act says all documents of the action.
+func judged(action string) bool {
+	switch action {
+	case "already_running", "exec", "fork", "end":
+		return true
+	}
+	return false
+}
+
 // key is what documents and expectations are paired by.
 type key struct {
 	pid    int
@@ -27,6 +36,14 @@ func Check(r Result, docs []map[string]any) []error {
 	}
 	own, lives, errs := tree(r, docs)
 	have := byKey(own)
+	may := map[key]bool{}
+	for _, e := range r.May {
+		k := key{e.PID, e.Action}
+		may[k] = true
+		if len(have[k]) > 0 {
+			errs = append(errs, pair(k, []Expectation{e}, have[k])...)
+		}
+	}
 	want := map[key][]Expectation{}
 	for _, e := range r.Expect {
 		k := key{e.PID, e.Action}
@@ -38,7 +55,7 @@ func Check(r Result, docs []map[string]any) []error {
 		errs = append(errs, pair(k, want[k], have[k])...)
 	}
 	for _, k := range keys(have) {
-		if _, ok := want[k]; !ok && (k.action == "exec" || k.action == "fork" || k.action == "end") {
+		if _, ok := want[k]; !ok && judged(k.action) && !may[k] {
 			for _, d := range have[k] {
 				errs = append(errs, fmt.Errorf("%s of %d: not expected: %s", k.action, k.pid, summary(d)))
 			}

@@ -9,6 +9,7 @@
 //
 //	{"expect":{"action":"exec","pid":7,"fields":{"process.executable":"/x"}}}
 //	{"expect":{"action":"end","pid":7,"count":2}}
+//	{"may":{...}}            a document that a sensor may leave out
 //	{"also":{...}}           fields that some document of that action and pid has as well
 //	{"never":{...}}          no document of that action and pid has these fields
 //	{"expect_failed":{...}}  a document of kind exec_failed, if that kind is on
@@ -52,6 +53,7 @@ type Result struct {
 	PID      int      // of the act's first process
 	Args     []string // its arguments; they find it among others that had its pid
 	Expect   []Expectation
+	May      []Expectation
 	Also     []Expectation
 	Never    []Expectation
 	Failed   []Expectation

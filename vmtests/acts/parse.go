@@ -26,12 +26,12 @@ func (r *Result) add(line []byte) error {
 		return nil
 	}
 	var said struct {
-		Expect, Also, Never *Expectation
-		ExpectFailed        *Expectation `json:"expect_failed"`
-		DistinctEntity      []int        `json:"distinct_entity"`
-		Adopt               int
-		Ready               bool
-		Skip, Fault         string
+		Expect, May, Also, Never *Expectation
+		ExpectFailed             *Expectation `json:"expect_failed"`
+		DistinctEntity           []int        `json:"distinct_entity"`
+		Adopt                    int
+		Ready                    bool
+		Skip, Fault              string
 	}
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.UseNumber()
@@ -45,6 +45,7 @@ func (r *Result) add(line []byte) error {
 		}
 	}
 	add(&r.Expect, said.Expect)
+	add(&r.May, said.May)
 	add(&r.Also, said.Also)
 	add(&r.Never, said.Never)
 	add(&r.Failed, said.ExpectFailed)

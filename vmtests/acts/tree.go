@@ -56,7 +56,7 @@ func tree(r Result, docs []map[string]any) (own []document, lives []*life, errs 
 		l := alive[d.pid]
 		switch {
 		case d.action == "fork" || i == 0:
-			if i > 0 && parent == nil && !adopted[d.pid] {
+			if rootAgain := d.pid == r.PID && l != nil && !l.ended; i > 0 && parent == nil && !adopted[d.pid] && !rootAgain {
 				delete(alive, d.pid) // the pid is somebody else's now
 				continue
 			}

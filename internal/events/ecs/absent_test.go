@@ -41,6 +41,8 @@ func TestAbsentWhenUnknown(t *testing.T) {
 			"process.supplemental_groups. sensor.supplemental_groups.", "user.id"},
 		"capabilities": {events.KindExec, process(func(p *events.Process) { p.Credentials.CapEffective, p.Credentials.CapPermitted = 0, 0 }),
 			"process.thread.capabilities.", "process.thread.id"},
+		"effective capabilities": {events.KindExec, process(func(p *events.Process) { p.Credentials.CapEffective = 0 }),
+			"process.thread.capabilities.effective", "process.thread.capabilities.permitted"},
 		"login": {events.KindExec, process(func(p *events.Process) {
 			p.Credentials.LoginUID, p.Credentials.SessionID = events.Unset, events.Unset
 		}), "sensor.login.", "user.id"},

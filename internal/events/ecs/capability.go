@@ -13,6 +13,9 @@ type capabilityList struct {
 
 // put writes a set of capabilities (bits as in linux/capability.h) by name.
 func (l *capabilityList) put(w *writer, name string, set uint64) {
+	if set == 0 {
+		return
+	}
 	w.key(name)
 	if l.text == nil || l.set != set {
 		begin := len(w.b)

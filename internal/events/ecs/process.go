@@ -19,7 +19,7 @@ type fragment struct {
 }
 
 func (e *Encoder) fragment(p *events.Process) *fragment {
-	if f, ok := p.Fragment().(*fragment); ok {
+	if f, ok := p.Fragment().(*fragment); ok && f.members != nil {
 		return f
 	}
 	w := &e.scratch
@@ -52,8 +52,10 @@ func (e *Encoder) fragment(p *events.Process) *fragment {
 	commandLine(w, p.Args)
 	b := bytes.Clone(w.b)
 	f := &fragment{members: b[:members], commandLine: b[members:], raws: w.raws}
-	if len(b) <= p.Size() { // escapes make a text up to six times as long: more than the process table counts with
+	if len(b) <= p.Size() {
 		p.SetFragment(f)
+	} else { // escapes make a text up to six times as long: more than the process table counts with
+		p.SetFragment(&fragment{}) // only the mark that the process was written
 	}
 	return f
 }
@@ -131,7 +133,7 @@ func (e *Encoder) process(ev *events.Event) {
 		w.number("id", uint64(p.TID))
 	}
 	w.text("name", "process.thread.name", p.ThreadName)
-	if c.Known && c.CapPermitted|c.CapEffective != 0 {
+	if c.Known && c.CapEffective|c.CapPermitted != 0 {
 		w.open("capabilities")
 		e.effective.put(w, "effective", c.CapEffective)
 		e.permitted.put(w, "permitted", c.CapPermitted)

@@ -43,6 +43,7 @@ extern const struct act helper_acts[], compat_acts[], failed_acts[], thread_acts
 void expect(const char *action, pid_t pid); /* one document, in order with others of this action and pid */
 void expect_count(const char *action, pid_t pid, int count);
 void expect_failed(pid_t pid); /* of kind exec_failed */
+void may(const char *action, pid_t pid); /* a document that a sensor may leave out */
 void also(const char *action, pid_t pid); /* some document of that action and pid has these fields too */
 void never(const char *action, pid_t pid);
 void str(const char *field, const char *value);

@@ -133,6 +133,11 @@ void expect_failed(pid_t pid)
 	str("event.outcome", "failure");
 }
 
+void may(const char *action, pid_t pid)
+{
+	begin_action("may", action, pid);
+}
+
 void also(const char *action, pid_t pid)
 {
 	begin_action("also", action, pid);

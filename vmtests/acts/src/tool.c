@@ -119,11 +119,17 @@ char **role(const char *format, ...)
 void said_fork(pid_t pid)
 {
 	char exe[PATH_MAX], *mark;
+	size_t size = 0;
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
 	expect("fork", pid);
 	num("process.parent.pid", getpid());
-	strs("process.args", self_argv);
+	for (int i = 0; self_argv[i]; i++)
+		size += strlen(self_argv[i]) + 1;
+	if (size > 65536)
+		begins("process.args", self_argv, 4000);
+	else
+		strs("process.args", self_argv);
 	if (n > 0) {
 		exe[n] = 0;
 		mark = strstr(exe, " (deleted)");

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sensor/internal/events"
+)
+
+var update = flag.Bool("update", false, "write what is instead of comparing with what should be")
+
+const hooksDoc = "../../docs/hooks.md"
+
+// TestHooksDocument holds docs/hooks.md to the tables that the loader uses.
+func TestHooksDocument(t *testing.T) {
+	text, err := os.ReadFile(hooksDoc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(text)
+	for name, rows := range map[string][]string{"hooks": hookRows(), "kinds": kindRowsDoc()} {
+		section := regexp.MustCompile(`(?s)(<!-- ` + name + ` -->\n\|[^\n]*\n\|[^\n]*\n).*?(<!-- /` + name + ` -->)`)
+		if !section.MatchString(want) {
+			t.Fatalf("%s has no table between the marks of %s", hooksDoc, name)
+		}
+		want = section.ReplaceAllString(want, "${1}"+strings.ReplaceAll(strings.Join(rows, ""), "$", "$$")+"${2}")
+	}
+	if want == string(text) {
+		return
+	}
+	if *update {
+		if err := os.WriteFile(hooksDoc, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Errorf("%s differs from the code: run go test ./internal/probes -run TestHooksDocument -update", hooksDoc)
+}
+
+func hookRows() []string {
+	var rows []string
+	for _, p := range programs() {
+		args := "fixed"
+		if p.args != nil {
+			args = "`" + strings.Join(p.args, ", ") + "`"
+		}
+		rows = append(rows, fmt.Sprintf("| `%s` | %s | `%s` | %s | %s | %s |\n", p.name, p.typ, p.hook, args, p.since, p.why))
+	}
+	return rows
+}
+
+func kindRowsDoc() []string {
+	var rows []string
+	for _, row := range kindRows() {
+		traits := row.kind.Traits()
+		var variants []string
+		for _, v := range row.variants {
+			programs := "/proc"
+			if len(v.programs) > 0 {
+				programs = "`" + strings.Join(v.programs, "`, `") + "`"
+			}
+			variants = append(variants, v.name+": "+programs)
+		}
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", traits.Name, traits.Class, yes(traits.Default), strings.Join(variants, "; ")))
+	}
+	return rows
+}
+
+func yes(v bool) string {
+	if v {
+		return "yes"
+	}
+	return "no"
+}
+
+// TestTables holds the tables of kinds and programs to each other, to the BPF
+// object and to the kinds that there are.
+func TestTables(t *testing.T) {
+	spec, err := loadProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	served := map[events.Kind]bool{}
+	for _, row := range kindRows() {
+		if served[row.kind] {
+			t.Errorf("kind %s has two rows", row.kind)
+		}
+		served[row.kind] = true
+		if row.decode == nil || len(row.variants) == 0 {
+			t.Errorf("kind %s lacks a decoder or a variant", row.kind)
+		}
+		for _, v := range row.variants {
+			for _, name := range v.programs {
+				used[name] = true
+			}
+		}
+	}
+	for _, kind := range events.Kinds() {
+		if served[kind] == kind.Traits().Internal {
+			t.Errorf("kind %s: it has a row: %v, it is internal: %v", kind, served[kind], kind.Traits().Internal)
+		}
+	}
+	listed := map[string]bool{}
+	for _, p := range programs() {
+		listed[p.name] = true
+		if spec.Programs[p.name] == nil {
+			t.Errorf("program %s is not in the object", p.name)
+			continue
+		}
+		if section := spec.Programs[p.name].SectionName; section != p.typ+"/"+p.hook {
+			t.Errorf("program %s is in section %s, the table says %s/%s", p.name, section, p.typ, p.hook)
+		}
+		if !used[p.name] {
+			t.Errorf("program %s serves no kind", p.name)
+		}
+	}
+	for name := range spec.Programs {
+		if !listed[name] {
+			t.Errorf("program %s of the object is not in the table", name)
+		}
+	}
+	for name := range used {
+		if !listed[name] {
+			t.Errorf("program %s of a variant is not in the table", name)
+		}
+	}
+}
