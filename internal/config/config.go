@@ -64,7 +64,6 @@ type Limits struct {
 // Rings are the sizes of the BPF ring buffers: powers of two, multiples of the page size.
 type Rings struct {
 	Critical Size `yaml:"critical"` // exec, fork, exit, identity; default 8 MiB
-	Bulk     Size `yaml:"bulk"`     // network, file; default 16 MiB
 }
 
 // Queue bounds the events that wait for the output; whichever limit is met first counts.
@@ -119,7 +118,7 @@ func (s Schema) Default() Config {
 		},
 		Limits: Limits{
 			ProcessTable: 32 * MiB,
-			Rings:        Rings{Critical: 8 * MiB, Bulk: 16 * MiB},
+			Rings:        Rings{Critical: 8 * MiB},
 			Queue:        Queue{Events: 8192, Bytes: 32 * MiB},
 		},
 		Shutdown: Shutdown{Grace: 5 * time.Second},

@@ -74,7 +74,7 @@ output:
   data_stream: {namespace: prod_1, dataset_prefix: endpoint.events}
 limits:
   process_table: 64MiB
-  rings: {critical: 4096, bulk: 1GiB}
+  rings: {critical: 1GiB}
   queue:
     events: 1
     bytes: 1024KiB
@@ -95,7 +95,7 @@ shutdown: {grace: 0s}
 	}
 	want.Limits = Limits{
 		ProcessTable: 64 * MiB,
-		Rings:        Rings{Critical: 4096, Bulk: GiB},
+		Rings:        Rings{Critical: GiB},
 		Queue:        Queue{Events: 1, Bytes: MiB},
 	}
 	want.Host = Host{ID: "0123", Name: "it's"}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -183,21 +184,21 @@ func TestLossOfLoss(t *testing.T) {
 func TestWriteFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		full := false
+		var full atomic.Bool
 		r.sink.write = func(_ context.Context, batch []*events.Event) (int, error) {
-			if full {
+			if full.Load() {
 				return min(3, len(batch)-1), syscall.ENOSPC
 			}
 			return len(batch), nil
 		}
 		err := r.run(t.Context(), func(_ context.Context, emit func(*events.Event)) error {
 			r.block(emit)
-			full = true
+			full.Store(true)
 			r.flood(emit, 10, 100)
 			time.Sleep(100 * ms)
 			r.flood(emit, 10, 200)
 			time.Sleep(10 * time.Second)
-			full = false
+			full.Store(false)
 			emit(r.exec(time.Second))
 			time.Sleep(10 * time.Second)
 			r.flood(emit, 10, 2000)

@@ -29,7 +29,7 @@ func Open(sources []events.Source, want []events.Kind) (Plan, error) {
 		if len(missing) == 0 {
 			break
 		}
-		got, err := source.Open(missing)
+		got, err := source.Open(slices.Clone(missing)) // its own to keep
 		if err != nil {
 			plan.Reasons = append(plan.Reasons, fmt.Errorf("source %s: %w", source.Name(), err))
 		}

@@ -15,31 +15,48 @@ type queue struct {
 	events   chan *events.Event
 	bytes    atomic.Int64
 	maxBytes int64
+	filling  chan struct{} // take has lingered for long enough
 	closed   chan struct{}
 }
 
 func newQueue(maxEvents int, maxBytes int64) *queue {
-	return &queue{events: make(chan *events.Event, maxEvents), maxBytes: maxBytes, closed: make(chan struct{})}
+	return &queue{
+		events: make(chan *events.Event, maxEvents), maxBytes: maxBytes,
+		filling: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
+}
+
+// fits reports whether offer would take an event of this size. It is for whom
+// offer is for: one goroutine at a time.
+func (q *queue) fits(size int) bool {
+	n := len(q.events)
+	return n < cap(q.events) && (n == 0 || q.bytes.Load()+int64(size) <= q.maxBytes)
 }
 
 // offer puts the event into the queue unless it is full.
 func (q *queue) offer(e *events.Event) bool {
-	size := int64(e.Size())
-	if q.bytes.Load()+size > q.maxBytes && len(q.events) > 0 {
+	size := e.Size()
+	if !q.fits(size) {
 		return false
 	}
-	select {
-	case q.events <- e:
-		q.bytes.Add(size)
-		return true
-	default:
-		return false
+	bytes := q.bytes.Add(int64(size))
+	q.events <- e // there is room, and nobody else puts anything there
+	if len(q.events) >= max(1, min(batchEvents, cap(q.events)/2)) || bytes > q.maxBytes/2 {
+		select {
+		case q.filling <- struct{}{}:
+		default:
+		}
 	}
+	return true
 }
 
-// linger is how long take lets a batch grow. Without it the reader would wake
-// the writer for every event, which costs more than writing it.
-const linger = 20 * time.Millisecond
+const (
+	// batchEvents is how many events the sink gets at once at most.
+	batchEvents = 256
+	// linger is how long take lets a batch grow. Without it the reader would wake
+	// the writer for every event, which costs more than writing it.
+	linger = 20 * time.Millisecond
+)
 
 // take waits for an event, lingers, and gives what is there then, up to the
 // capacity of batch. It gives nothing once the queue is closed and empty.
@@ -64,12 +81,13 @@ func (q *queue) take(batch []*events.Event) []*events.Event {
 	return batch
 }
 
-// wait waits for as long as it lingers, but not beyond the closing.
+// wait waits for as long as it lingers, but not beyond the closing, nor until the queue is full.
 func (q *queue) wait() {
 	timer := time.NewTimer(linger)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+	case <-q.filling:
 	case <-q.closed:
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"syscall"
@@ -38,8 +39,10 @@ type Pipeline struct {
 	sequence uint64
 	made     uint64 // events made here
 	queue    *queue
-	losses   map[events.Kind]*events.Loss // at the queue, not yet told
-	told     time.Time
+	losses   map[lossKey]*events.Loss // not yet told
+	telling  bool                     // a timer runs
+	due      bool                     // the losses are to be told as soon as there is room
+	ended    bool                     // nothing may be queued any more
 }
 
 // New makes a pipeline.
@@ -47,7 +50,7 @@ func New(options Options) *Pipeline {
 	return &Pipeline{
 		options: options,
 		queue:   newQueue(options.QueueEvents, options.QueueBytes),
-		losses:  map[events.Kind]*events.Loss{},
+		losses:  map[lossKey]*events.Loss{},
 	}
 }
 
@@ -81,7 +84,7 @@ func (p *Pipeline) Run(ctx context.Context, sources []events.Source) error {
 	running.Wait()
 
 	p.mu.Lock()
-	p.tell()
+	p.ended = true
 	p.mu.Unlock()
 	p.queue.close()
 	grace := time.AfterFunc(p.options.Grace, func() { giveUp(errGrace) })
@@ -101,46 +104,22 @@ func (p *Pipeline) emit(e *events.Event) {
 		p.options.Ledger.Filtered(e.Kind, 1)
 		return
 	}
-	if len(p.losses) > 0 && time.Since(p.told) >= time.Second {
+	if p.due {
 		p.tell()
 	}
-	p.offer(e)
+	p.number(e)
+	if !p.queue.offer(e) {
+		p.lose(events.ReasonQueueFull, e)
+	}
 }
 
-// offer numbers the event and queues it, or counts and remembers the loss.
-func (p *Pipeline) offer(e *events.Event) {
+// number gives the event its place in the run, and an ID if its source gave it none.
+func (p *Pipeline) number(e *events.Event) {
 	p.sequence++
 	e.Sequence = p.sequence
 	if e.ID == (events.ID{}) {
 		p.made++
 		e.ID = p.options.IDs.Of("sensor", 0, p.made)
-	}
-	if p.queue.offer(e) {
-		return
-	}
-	p.options.Ledger.Dropped(events.ReasonQueueFull, e.Kind, 1)
-	if e.Kind == events.KindEventsLost {
-		return // the ledger has it
-	}
-	loss := p.losses[e.Kind]
-	if loss == nil {
-		loss = &events.Loss{Kind: e.Kind, Stage: events.ReasonQueueFull, CPU: -1, First: e.Time}
-		p.losses[e.Kind] = loss
-	}
-	loss.Count++
-	loss.Last = e.Time
-}
-
-// tell puts what the queue lost into the stream.
-func (p *Pipeline) tell() {
-	p.told = time.Now()
-	for kind, loss := range p.losses {
-		if len(p.queue.events) == cap(p.queue.events) {
-			return
-		}
-		delete(p.losses, kind)
-		p.options.Ledger.Synthesized(events.KindEventsLost, 1)
-		p.offer(&events.Event{Kind: events.KindEventsLost, Provider: "sensor", Time: p.told, Created: p.told, Loss: loss})
 	}
 }
 
@@ -148,11 +127,15 @@ func (p *Pipeline) tell() {
 // sink does not take is counted. Once the sink's other end is gone there is
 // nothing left to do for the sources.
 func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
-	batch := make([]*events.Event, 0, 256)
-	var failing bool
+	batch := make([]*events.Event, 0, batchEvents)
+	var failing, last bool
 	var closed error
 	for {
 		batch = p.queue.take(batch)
+		if len(batch) == 0 && !last && closed == nil && ctx.Err() == nil {
+			last = true
+			batch = p.lastLosses(batch)
+		}
 		if len(batch) == 0 {
 			return closed
 		}
@@ -161,6 +144,9 @@ func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
 			continue
 		}
 		n, err := p.options.Sink.Write(ctx, batch)
+		if err == nil && n < len(batch) {
+			err = io.ErrShortWrite
+		}
 		for _, e := range batch[:n] {
 			p.options.Ledger.Delivered(e.Kind, 1)
 		}
@@ -181,11 +167,16 @@ func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
 				p.options.Log.Error("the output failed; its events are dropped and counted", "output", p.options.Sink.Name(), "error", err)
 			}
 			failing = true
-			p.drop(events.ReasonWrite, batch[n:])
+			p.mu.Lock()
+			for _, e := range batch[n:] {
+				p.lose(events.ReasonWrite, e)
+			}
+			p.mu.Unlock()
 		}
 	}
 }
 
+// drop counts what nobody will be told of: the sink takes nothing any more.
 func (p *Pipeline) drop(reason events.Reason, batch []*events.Event) {
 	for _, e := range batch {
 		p.options.Ledger.Dropped(reason, e.Kind, 1)

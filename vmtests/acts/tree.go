@@ -110,7 +110,9 @@ func root(r Result, docs []map[string]any) int {
 		}
 		switch text(doc, "event.action") {
 		case "fork":
-			fork = i
+			if fork < 0 {
+				fork = i
+			}
 		case "end":
 			fork = -1
 		}

@@ -30,6 +30,18 @@ static int try(void *arg)
 	die("exec %s", a->then);
 }
 
+static void said_failed(pid_t pid, const struct attempt *a)
+{
+	expect_failed(pid);
+	str("error.code", strerrorname_np(a->error));
+	strs("process.args", self_argv); /* it is still the old image */
+	if (*a->path)
+		str("sensor.exec.filename", a->path);
+	if (a->argv == true_argv)
+		strs("sensor.exec.args", a->argv);
+	said();
+}
+
 static void fails(const char *path, char **argv, int error)
 {
 	struct attempt a = { path, argv, error, NULL };
@@ -37,9 +49,7 @@ static void fails(const char *path, char **argv, int error)
 
 	never("exec", pid);
 	said();
-	expect_failed(pid);
-	str("sensor.exec.filename", path);
-	said();
+	said_failed(pid, &a);
 	reap(pid);
 }
 
@@ -113,9 +123,7 @@ static void searched(void)
 	struct attempt a = { in_dir("missing"), true_argv, ENOENT, copy_self("true", 0755) };
 	pid_t pid = child(try, &a);
 
-	expect_failed(pid);
-	str("sensor.exec.filename", a.path);
-	said();
+	said_failed(pid, &a);
 	expect_exec(pid, a.then, true_argv);
 	said();
 	reap(pid);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package internal_test holds the rules of the repository, as tests.
+package internal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+type goPackage struct {
+	ImportPath string
+	Name       string
+	Doc        string
+	Imports    []string
+}
+
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Doc,Imports", "sensor/...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []goPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return list
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+}
+
+func under(path string, roots ...string) bool {
+	for _, root := range roots {
+		if path == root || strings.HasPrefix(path, root+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// TestImports keeps the parts apart: see docs/design.md.
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, imported := range p.Imports {
+			first, _, _ := strings.Cut(imported, "/")
+			standard := !strings.Contains(first, ".") && first != "sensor"
+			var why string
+			switch {
+			case under(imported, "github.com/cilium/ebpf") && !under(p.ImportPath, "sensor/internal/probes", "sensor/vmtests"):
+				why = "only probes knows BPF"
+			case p.ImportPath == "sensor/internal/events" && !standard:
+				why = "events knows the standard library alone"
+			case under(p.ImportPath, "sensor/internal/events") && !standard && !under(imported, "sensor/internal/events", "github.com/go-json-experiment/json"):
+				why = "the encoders know events and an escaping library"
+			case under(p.ImportPath, "sensor/internal/probes", "sensor/internal/fallback") && under(imported, "sensor/internal/enrich", "sensor/internal/export", "sensor/internal/pipeline"):
+				why = "sources know no later stage"
+			case under(p.ImportPath, "sensor/internal/probes") && under(imported, "sensor/internal/fallback"),
+				under(p.ImportPath, "sensor/internal/fallback") && under(imported, "sensor/internal/probes"):
+				why = "the sources do not know each other"
+			case under(p.ImportPath, "sensor/internal/pipeline") && under(imported, "sensor/internal/enrich", "sensor/internal/export", "sensor/internal/probes"):
+				why = "the pipeline knows interfaces; cmd wires"
+			case under(p.ImportPath, "sensor/internal") && under(imported, "sensor/cmd", "sensor/vmtests"):
+				why = "the product does not know its tests"
+			}
+			if why != "" {
+				t.Errorf("%s imports %s: %s", p.ImportPath, imported, why)
+			}
+		}
+	}
+}
+
+// TestPackageComments wants one for each package, in the usual form.
+func TestPackageComments(t *testing.T) {
+	for _, p := range packages(t) {
+		want := "Package " + p.Name + " "
+		if p.Name == "main" {
+			want = "Command "
+		}
+		if !strings.HasPrefix(p.Doc, want) {
+			t.Errorf("%s: the package comment does not begin with %q: %.60q", p.ImportPath, want, p.Doc)
+		}
+	}
+}
