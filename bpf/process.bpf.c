@@ -73,6 +73,12 @@ const volatile __u32 iter_slot = 0;    /* the scratch slot behind those of the C
 const volatile bool capture_env = false;
 const volatile __u32 critical_bytes = 0; /* size of the ring */
 
+/*
+ * Written by user space, shortly before the time that it names: who starts from
+ * then on is a fork, who started before is in the snapshot, and nobody is both.
+ */
+volatile __u64 live_since = 0; /* CLOCK_BOOTTIME, ns */
+
 /* The reader's own tgid in the initial pid namespace, learnt by the iterator. */
 __u32 self_tgid = 0;
 
@@ -379,6 +385,8 @@ int BPF_PROG(process_fork, struct task_struct *creator, struct task_struct *chil
 
 	if (child->pid != child->tgid)
 		return 0; /* a thread */
+	if (child->start_boottime < live_since)
+		return 0;
 	s = record_begin(KIND_FORK, &slot, &c);
 	if (!s)
 		return 0;
@@ -429,8 +437,15 @@ int process_snapshot(struct bpf_iter__task *ctx)
 	struct record *e;
 	struct scratch *s;
 
-	if (!task || task->pid != task->tgid || task->signal->live.counter == 0)
+	if (!task || task->signal->live.counter == 0)
 		return 0;
+	if (task->pid == task->tgid) {
+		/* A leader that has ended before its threads has no memory: they stand for it, user space takes one. */
+		if (!task->mm && !(task->flags & PF_KTHREAD))
+			return 0;
+	} else if (task->group_leader->mm || !task->mm) {
+		return 0;
+	}
 	self_tgid = bpf_get_current_pid_tgid() >> 32;
 	s = bpf_map_lookup_elem(&scratch, &slot);
 	if (!s)
@@ -492,6 +507,7 @@ int execveat_enter(struct syscall_enter *ctx)
 }
 
 #define ATTEMPT_ARGS 1024
+#define MAX_USER_ERRNO 511
 
 /* Appends one argument; walk.dentry is where its pointer stands. */
 __noinline int attempt_step(__u32 slot)
@@ -534,7 +550,8 @@ static __always_inline int attempt_end(struct syscall_exit *ctx)
 		return 0;
 	attempt = *found;
 	bpf_map_delete_elem(&attempts, &id);
-	if (ctx->result >= 0)
+	/* Beyond the errors of user space are the kernel's own: to be restarted, or killed by a sibling's exec. */
+	if (ctx->result >= 0 || ctx->result < -MAX_USER_ERRNO)
 		return 0;
 	s = record_begin(KIND_EXEC_FAILED, &slot, &c);
 	if (!s)

@@ -23,7 +23,8 @@ enum path_mark {
 	PATH_KNOWN = 128,  /* the path was read; without it the tail is empty because nothing is known, not because it is / */
 };
 
-#define PATH_STEPS 1024
+/* PATH_MAX_LEN holds no more components, and some are mounts. */
+#define PATH_STEPS 2200
 
 __noinline int path_step(__u32 slot)
 {

@@ -100,8 +100,8 @@ struct {
 	__type(value, struct counters);
 } counts SEC(".maps");
 
-/* Written by user space: the programs do nothing from then on. */
-volatile __u32 stopped = 0;
+/* Written by user space: the programs do nothing until all of them are attached, and after the end. */
+volatile __u32 stopped = 1;
 /* Written by user space at each reading of the counters. */
 volatile __u32 epoch = 0;
 /* When the reader was last woken. A race loses nothing: user space looks at least once a second. */

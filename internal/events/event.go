@@ -31,11 +31,14 @@ type Event struct {
 
 // Size is a rough count of the bytes that the event keeps in memory.
 func (e *Event) Size() int {
-	const fixed = 512
-	if e.Process == nil {
-		return fixed
+	size := 512
+	if e.Process != nil {
+		size += e.Process.Size()
 	}
-	return fixed + e.Process.Size()
+	if e.Attempt != nil {
+		size += len(e.Attempt.Filename) + len(e.Attempt.Args.Packed)
+	}
+	return size
 }
 
 // Outcome is event.outcome.

@@ -71,11 +71,11 @@ func (p *Process) Fragment() any {
 // SetFragment keeps an encoder's work with the process. The last one stays.
 func (p *Process) SetFragment(f any) { p.fragment.Store(&f) }
 
-// Size is a rough count of the bytes that the process keeps in memory, with
+// Size is a rough count of the bytes that the process keeps in memory, without
 // what an encoder keeps beside it.
 func (p *Process) Size() int {
-	const fixed = 1800
-	return fixed + len(p.Executable.Name) + 4*len(p.Args.Packed) + len(p.Env.Packed) +
+	const fixed = 1000
+	return fixed + len(p.Executable.Name) + len(p.Args.Packed) + len(p.Env.Packed) +
 		len(p.Filename.Name) + len(p.WorkingDirectory.Name) + len(p.Cgroup.Path) +
 		int(unsafe.Sizeof(Group{}))*len(p.Credentials.Groups)
 }

@@ -105,6 +105,10 @@ func TestProcessSize(t *testing.T) {
 			t.Errorf("%s: counted as %d bytes, want at least %d", name, got, least)
 		}
 	}
+	attempt := &Event{Attempt: &Attempt{Filename: strings.Repeat("a", 1000), Args: Args{Packed: strings.Repeat("a", 1000)}}}
+	if n := attempt.Size() - (&Event{}).Size(); n < 2000 {
+		t.Errorf("an attempt is counted as %d bytes, want at least 2000", n)
+	}
 	if (&Event{}).Size() <= 0 || (&Event{Process: small}).Size() <= small.Size() {
 		t.Error("an event costs nothing")
 	}

@@ -160,7 +160,7 @@ func TestLossOfLoss(t *testing.T) {
 			r.flood(emit, 10, 0)
 			for i := range 3 {
 				loss := ring
-				if i == 1 { // the kernel does not say when
+				if i != 1 { // the kernel does not say when
 					loss.First, loss.Last = time.Time{}, time.Time{}
 				}
 				r.ledger.Synthesized(events.KindEventsLost, 1)

@@ -3,6 +3,7 @@
 package pipeline
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -46,6 +47,9 @@ func (q *queue) offer(e *events.Event) bool {
 		case q.filling <- struct{}{}:
 		default:
 		}
+		// On one CPU the writer would otherwise wait until the reader has emptied
+		// its ring, and what the queue cannot hold is lost where the ring could have kept it.
+		runtime.Gosched()
 	}
 	return true
 }

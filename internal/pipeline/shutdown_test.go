@@ -111,23 +111,32 @@ func TestShutdownLongDrain(t *testing.T) {
 // A loss that is still to be told while the pipeline ends, whatever the moment.
 func TestShutdownWhileTelling(t *testing.T) {
 	for after := time.Duration(0); after <= 2*tellAfter; after += tellAfter / 4 {
-		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t)
-			gate := newStoppable()
-			r.sink.write = gate.write
-			r.QueueEvents = 5
-			err := r.run(t.Context(), func(_ context.Context, emit func(*events.Event)) error {
-				r.block(emit)
-				r.flood(emit, 10, 0)
-				time.AfterFunc(tellAfter, gate.open)
-				time.Sleep(after)
-				return nil
+		for _, blocked := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				gate := newStoppable()
+				r.sink.write = gate.write
+				r.QueueEvents = 5
+				r.Grace = tellAfter / 2
+				err := r.run(t.Context(), func(_ context.Context, emit func(*events.Event)) error {
+					r.block(emit)
+					r.flood(emit, 10, 0)
+					time.Sleep(after)
+					if !blocked {
+						gate.open()
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				if blocked {
+					r.want("generated exec 11, dropped queue exec 5, dropped shutdown exec 6")
+				} else {
+					r.told(events.ReasonQueueFull, 5, 5*ms, 9*ms)
+				}
+				time.Sleep(10 * tellAfter) // no timer is left that speaks to a closed queue
 			})
-			if err != nil {
-				t.Error(err)
-			}
-			r.told(events.ReasonQueueFull, 5, 5*ms, 9*ms)
-			time.Sleep(10 * tellAfter) // no timer is left that speaks to a closed queue
-		})
+		}
 	}
 }

@@ -20,14 +20,15 @@ const clockNoise = int64(time.Millisecond)
 
 // Adjust follows the wall clock where it was set or slewed.
 func (c *Clock) Adjust() error {
-	var boot, real unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err != nil {
-		return fmt.Errorf("read boot clock: %w", err)
+	boot, err := bootTime()
+	if err != nil {
+		return err
 	}
+	var real unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &real); err != nil {
 		return fmt.Errorf("read wall clock: %w", err)
 	}
-	offset := real.Nano() - boot.Nano()
+	offset := real.Nano() - int64(boot)
 	if d := offset - c.offset; d > clockNoise || d < -clockNoise {
 		c.offset = offset
 	}
@@ -37,4 +38,13 @@ func (c *Clock) Adjust() error {
 // Wall is the wall time of a boot time in ns.
 func (c *Clock) Wall(boot uint64) time.Time {
 	return time.Unix(0, c.offset+int64(boot)).UTC()
+}
+
+// bootTime is the time since boot in ns.
+func bootTime() (uint64, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0, fmt.Errorf("read boot clock: %w", err)
+	}
+	return uint64(ts.Nano()), nil
 }

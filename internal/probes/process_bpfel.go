@@ -189,6 +189,7 @@ const (
 	processVarEpoch            = "epoch"
 	processVarIterSlot         = "iter_slot"
 	processVarLastWake         = "last_wake"
+	processVarLiveSince        = "live_since"
 	processVarSelfTgid         = "self_tgid"
 	processVarStopped          = "stopped"
 	processVarUnusedFlag       = "unused_flag"
@@ -272,6 +273,7 @@ type processVariableSpecs struct {
 	Epoch         *ebpf.VariableSpec `ebpf:"epoch"`
 	IterSlot      *ebpf.VariableSpec `ebpf:"iter_slot"`
 	LastWake      *ebpf.VariableSpec `ebpf:"last_wake"`
+	LiveSince     *ebpf.VariableSpec `ebpf:"live_since"`
 	SelfTgid      *ebpf.VariableSpec `ebpf:"self_tgid"`
 	Stopped       *ebpf.VariableSpec `ebpf:"stopped"`
 	UnusedFlag    *ebpf.VariableSpec `ebpf:"unused_flag"`
@@ -329,6 +331,7 @@ type processVariables struct {
 	Epoch         *ebpf.Variable `ebpf:"epoch"`
 	IterSlot      *ebpf.Variable `ebpf:"iter_slot"`
 	LastWake      *ebpf.Variable `ebpf:"last_wake"`
+	LiveSince     *ebpf.Variable `ebpf:"live_since"`
 	SelfTgid      *ebpf.Variable `ebpf:"self_tgid"`
 	Stopped       *ebpf.Variable `ebpf:"stopped"`
 	UnusedFlag    *ebpf.Variable `ebpf:"unused_flag"`

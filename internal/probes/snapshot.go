@@ -8,15 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sensor/internal/events"
 )
 
 const snapshotProgram = "process_snapshot"
 
-// snapshot emits the processes that are older than the fork program, parents
-// first. It comes after the rings are open and before they are read: so a
-// process is in the snapshot, or in a ring, or in both, but never in neither.
+// snapshot emits the processes that started before liveSince, parents first. It
+// comes after the rings are open and before they are read, so what such a
+// process does from then on follows.
 func (s *Source) snapshot(emit func(*events.Event)) error {
 	if _, ok := s.rows[events.KindAlreadyRunning]; !ok {
 		return nil
@@ -30,7 +31,7 @@ func (s *Source) snapshot(emit func(*events.Event)) error {
 	} else {
 		for _, e := range found {
 			if packed, ok := proc.Cmdline(e.Process.PID, e.Process.StartKey); ok {
-				e.Process.Args.Packed = packed
+				e.Process.Args = events.Args{Packed: packed, Cut: !strings.HasSuffix(packed, "\x00")}
 			}
 		}
 		others, err := s.others(proc, seen)
@@ -48,8 +49,7 @@ func (s *Source) snapshot(emit func(*events.Event)) error {
 }
 
 // iterated gives what the task iterator saw, and the sensor's own tgid in the
-// initial pid namespace. It enters all pids into seen, also of those processes
-// that the ring tells of.
+// initial pid namespace. It enters their pids into seen.
 func (s *Source) iterated(seen map[uint32]bool) (found []*events.Event, self uint32, err error) {
 	if s.family.programs[snapshotProgram] == nil {
 		return nil, 0, nil
@@ -74,12 +74,16 @@ func (s *Source) iterated(seen map[uint32]bool) (found []*events.Event, self uin
 			errs = append(errs, err)
 			continue
 		}
-		seen[e.Process.PID] = true
-		if e.Process.StartKey < s.forks {
-			e.ID = s.options.IDs.Of(h.kind.Traits().Class, h.slot, h.sequence)
-			e.Provider = Name
-			found = append(found, e)
+		if seen[e.Process.PID] {
+			continue // another of its threads
 		}
+		seen[e.Process.PID] = true
+		if e.Process.StartKey >= s.liveSince {
+			continue // the ring has its fork
+		}
+		e.ID = s.options.IDs.Of(h.kind.Traits().Class, h.slot, h.sequence)
+		e.Provider = Name
+		found = append(found, e)
 	}
 	return found, self, errors.Join(errs...)
 }
@@ -100,7 +104,7 @@ func (s *Source) others(proc Proc, seen map[uint32]bool) ([]*events.Event, error
 			continue
 		}
 		p, err := proc.Process(pid)
-		if err != nil || p.StartKey >= s.forks {
+		if err != nil || p.StartKey >= s.liveSince {
 			continue // it is gone, or the ring has it
 		}
 		others = append(others, &events.Event{

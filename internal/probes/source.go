@@ -56,7 +56,8 @@ type Source struct {
 	reader   *ringbuf.Reader
 	rows     map[events.Kind]kindRow
 	plan     []Service
-	forks    uint64 // boot time from which on every new process is seen
+	// Boot time in ns: who starts from then on is a fork, who started before is in the snapshot.
+	liveSince uint64
 }
 
 // Service is one attempt to serve a kind by one of its variants.
@@ -106,8 +107,35 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 		s.rows[row.kind] = row
 		got = append(got, row.kind)
 	}
-	s.forks = bootTime()
+	if len(got) > 0 {
+		errs = append(errs, s.golive())
+	}
 	return got, errors.Join(errs...)
+}
+
+// lead is how far in the future liveSince lies when the programs learn it.
+const lead = 20 * time.Millisecond
+
+// golive starts all programs at once, and returns when every new process is a fork.
+func (s *Source) golive() error {
+	now, err := bootTime()
+	if err != nil {
+		return err
+	}
+	s.liveSince = now + uint64(lead)
+	if err := s.family.shared.Variables[processVarLiveSince].Set(s.liveSince); err != nil {
+		return fmt.Errorf("set %s: %w", processVarLiveSince, err)
+	}
+	if err := s.family.shared.Variables[processVarStopped].Set(uint32(0)); err != nil {
+		return fmt.Errorf("set %s: %w", processVarStopped, err)
+	}
+	for now < s.liveSince {
+		time.Sleep(time.Duration(s.liveSince - now))
+		if now, err = bootTime(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Plan lists the attempts that Open made, in order: for each kind the variants
@@ -318,12 +346,4 @@ func (s *Source) Close() error {
 		s.family = nil
 	}
 	return errors.Join(errs...)
-}
-
-func bootTime() uint64 {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return 0
-	}
-	return uint64(ts.Nano())
 }

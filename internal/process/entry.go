@@ -17,8 +17,12 @@ type entry struct {
 	before, after               *entry
 }
 
-// What an entry costs beside its process.
-const entryOverhead = 200
+// sizeOf is what a process costs in the table: itself, its entry, and what the
+// encoder keeps with it, which holds the arguments twice more and escaped.
+func sizeOf(p *events.Process) int {
+	const entry, fragment = 200, 700
+	return p.Size() + entry + fragment + 3*len(p.Args.Packed)
+}
 
 // A dead process is remembered this far behind the last death, for events that come late.
 const maxDead = 2048
@@ -30,7 +34,7 @@ func (t *Table) add(p *events.Process) *entry {
 	if p.EntityID == "" {
 		p.EntityID = t.entityID(p.PID, p.StartKey)
 	}
-	e := &entry{process: p, size: p.Size() + entryOverhead}
+	e := &entry{process: p, size: sizeOf(p)}
 	t.bytes += e.size
 	t.latest[p.PID] = e
 	t.alive.push(e)
@@ -41,7 +45,7 @@ func (t *Table) add(p *events.Process) *entry {
 func (t *Table) replace(e *entry, p *events.Process) {
 	t.bytes -= e.size
 	e.process = p
-	e.size = p.Size() + entryOverhead
+	e.size = sizeOf(p)
 	t.bytes += e.size
 	if !e.dead && e.where == &t.alive {
 		t.alive.remove(e)

@@ -218,3 +218,18 @@ func TestDocumentedLinks(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentedStages finds stages of losses that are not explained.
+func TestDocumentedStages(t *testing.T) {
+	text, err := os.ReadFile(docFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stages, _ := strings.Cut(string(text), "### Stages\n")
+	stages, _, _ = strings.Cut(stages, "\n#")
+	for stage := events.ReasonRecursion; stage <= events.ReasonShutdown; stage++ {
+		if !strings.Contains(stages, "`"+stage.String()+"`") {
+			t.Errorf("stage %s is not explained", stage)
+		}
+	}
+}

@@ -52,13 +52,18 @@ func (e *Encoder) fragment(p *events.Process) *fragment {
 	commandLine(w, p.Args)
 	b := bytes.Clone(w.b)
 	f := &fragment{members: b[:members], commandLine: b[members:], raws: w.raws}
-	if len(b) <= p.Size() {
+	if len(b) <= maxKept(p) {
 		p.SetFragment(f)
-	} else { // escapes make a text up to six times as long: more than the process table counts with
+	} else {
 		p.SetFragment(&fragment{}) // only the mark that the process was written
 	}
 	return f
 }
+
+// maxKept is how long a fragment may be to be kept. Ordinary text fits. Escapes
+// make a text up to six times as long, which is more than the process table
+// counts with: that one is written anew each time.
+func maxKept(p *events.Process) int { return p.Size() + 3*len(p.Args.Packed) }
 
 // args writes the vector and how many there were, each if it is known.
 func args(w *writer, prefix string, a events.Args) {

@@ -33,6 +33,8 @@ func FuzzAppend(f *testing.F) {
 		check(t, e)
 		e.Process.Args = events.Args{}
 		check(t, e)
+		e.Attempt = &events.Attempt{Filename: name, Code: parent, Args: events.Args{Packed: args}}
+		check(t, e)
 	})
 }
 

@@ -47,6 +47,9 @@ func Append(b []byte, e *events.Event) []byte {
 	if p.Args.Packed != "" && p.Executable.Name != "" && !strings.HasPrefix(p.Args.Packed, p.Executable.Name+"\x00") {
 		notes = append(notes, string(quote(nil, p.Executable.Name)))
 	}
+	if a := e.Attempt; a != nil {
+		notes = append(notes, "no exec of "+string(quote(nil, a.Filename))+": "+string(quote(nil, a.Code)))
+	}
 	if e.End != nil {
 		if signal := e.End.Signal(); signal != 0 {
 			notes = append(notes, "killed by signal "+strconv.Itoa(signal))

@@ -45,6 +45,8 @@ func TestAppend(t *testing.T) {
 		{"exit", events.Event{Kind: events.KindExit, Process: &events.Process{PID: 7, Name: "ls"}, End: &events.End{Status: 2 << 8},
 			Family: events.Family{Parent: &events.Process{PID: 3, Name: "sh"}}}, `exit 7 - ls (exit code 2)`},
 		{"killed", events.Event{Kind: events.KindExit, Process: &events.Process{PID: 7, Name: "ls"}, End: &events.End{Status: 9}}, `exit 7 - ls (killed by signal 9)`},
+		{"attempt", events.Event{Kind: events.KindExecFailed, Process: &events.Process{PID: 7, Name: "sh"},
+			Attempt: &events.Attempt{Filename: "./a\nb", Code: "EACCES", Args: packed("x")}}, `exec_failed 7 - sh (no exec of "./a\nb": EACCES)`},
 		{"lost", events.Event{Kind: events.KindEventsLost, Loss: &events.Loss{Kind: events.KindExec, Stage: events.ReasonRingFull, Count: 12}}, `events_lost 12 exec events lost at ring`},
 		{"no process", events.Event{Kind: events.KindExec}, `exec`},
 	} {

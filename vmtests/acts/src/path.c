@@ -74,8 +74,11 @@ static void outside_root(void)
 	char *path = copy_self("true", 0755);
 	pid_t pid;
 
-	make_dir("root");
 	image.fd = open_path(path);
+	make_dir("root");
+	make_dir("root/dev");
+	make_dir("root/dev/fd");
+	write_file(format("root/dev/fd/%d", image.fd), "", 0755); /* before Linux 6.9 Tomoyo looks for the name that exec makes up */
 	pid = child(become, &image);
 	expect_exec(pid, path, true_argv);
 	str("process.working_directory", "/");
