@@ -54,13 +54,22 @@ func pathOf(components []byte, marks uint8) events.Path {
 		at -= copy(name[at-(end-i):], components[i:end])
 		at--
 		if at < 0 { // the last NUL is missing
-			return events.Path{Name: "/" + string(name), Cut: true}
+			p.Name, p.Cut = "/"+string(name), true
+			return p
 		}
 		name[at] = '/'
 		i = end + 1
 	}
 	p.Name = unsafe.String(&name[at], len(name)-at)
 	return p
+}
+
+// kindOf is the kind of a record's number, or none if there is no such kind.
+func kindOf(number uint16) events.Kind {
+	if number >= uint16(events.KindCount) {
+		return events.KindNone
+	}
+	return events.Kind(number)
 }
 
 // cString is the text before the first NUL.

@@ -21,7 +21,7 @@ func decodeProcess(raw []byte, clock *Clock, env []string) (*events.Event, heade
 	if err != nil {
 		return nil, header{}, err
 	}
-	h := header{sequence: r.Header.Sequence, kind: events.Kind(r.Header.Kind), slot: uint32(r.Header.Slot)}
+	h := header{sequence: r.Header.Sequence, kind: kindOf(r.Header.Kind), slot: uint32(r.Header.Slot)}
 	tails, err := processTails(&r, rest)
 	if err != nil {
 		return nil, h, err
@@ -73,7 +73,7 @@ func decodeProcess(raw []byte, clock *Clock, env []string) (*events.Event, heade
 	e.Process = p
 	switch h.kind {
 	case events.KindExec:
-		imageOf(p, &r, tails, env)
+		imageOf(p, &r, &tails, env)
 	case events.KindExit:
 		e.End = &events.End{Status: r.ExitCode}
 	case events.KindExecFailed:
@@ -110,21 +110,23 @@ func imageOf(p *events.Process, r *processRecord, tails *[processTailTAILS_MAX][
 }
 
 // processTails cuts the tails of a record apart. They must fill it exactly.
-func processTails(r *processRecord, rest []byte) (*[processTailTAILS_MAX][]byte, error) {
-	var tails [processTailTAILS_MAX][]byte
+func processTails(r *processRecord, rest []byte) (tails [processTailTAILS_MAX][]byte, err error) {
 	if r.Header.Length != uint32(unsafe.Sizeof(*r))+uint32(len(rest)) {
-		return nil, fmt.Errorf("decode process record: it says %d bytes, there are %d", r.Header.Length, int(unsafe.Sizeof(*r))+len(rest))
+		return tails, fmt.Errorf("decode process record: it says %d bytes, there are %d", r.Header.Length, int(unsafe.Sizeof(*r))+len(rest))
 	}
 	for i, n := range r.Tails {
 		if uint64(n) > uint64(len(rest)) {
-			return nil, fmt.Errorf("decode process record: tail %d says %d bytes, %d are left", i, n, len(rest))
+			return tails, fmt.Errorf("decode process record: tail %d says %d bytes, %d are left", i, n, len(rest))
 		}
 		tails[i], rest = rest[:n], rest[n:]
 	}
 	if len(rest) > 0 {
-		return nil, fmt.Errorf("decode process record: %d bytes after the last tail", len(rest))
+		return tails, fmt.Errorf("decode process record: %d bytes after the last tail", len(rest))
 	}
-	return &tails, nil
+	if len(tails[processTailTAIL_GROUPS])%4 != 0 {
+		return tails, fmt.Errorf("decode process record: groups of %d bytes", len(tails[processTailTAIL_GROUPS]))
+	}
+	return tails, nil
 }
 
 func credentialsOf(r *processRecord, groups []byte) events.Credentials {

@@ -99,6 +99,7 @@ func TestDecodeWrongRecord(t *testing.T) {
 		"no tail, but bytes of them": func(in *processInput) { in.Tails = [8]uint32{} },
 		"no kind":                    func(in *processInput) { in.Header.Kind = 0 },
 		"kind of user space":         func(in *processInput) { in.Header.Kind = uint16(events.KindEventsLost) },
+		"kind that is one in a byte": func(in *processInput) { in.Header.Kind = 256 + uint16(events.KindExec) },
 		"kind that is none":          func(in *processInput) { in.Header.Kind = uint16(processKindKINDS_MAX) },
 	}
 	for name, change := range tests {

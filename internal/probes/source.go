@@ -285,6 +285,8 @@ func (s *Source) receive(raw []byte, emit func(*events.Event)) {
 	if err != nil {
 		s.options.Ledger.Dropped(events.ReasonDecode, h.kind, 1)
 		s.options.Log.Error("decoding a record", "kind", h.kind, "error", err)
+		now := time.Now()
+		s.tell(events.Loss{Kind: h.kind, Stage: events.ReasonDecode, CPU: -1, Count: 1, First: now, Last: now}, emit)
 		return
 	}
 	e.ID = s.options.IDs.Of(h.kind.Traits().Class, h.slot, h.sequence)
@@ -302,10 +304,10 @@ func (s *Source) decode(raw []byte) (*events.Event, header, error) {
 	if len(raw) < kindOffset+2 {
 		return nil, header{}, fmt.Errorf("decode record: %d bytes are no header", len(raw))
 	}
-	kind := events.Kind(binary.NativeEndian.Uint16(raw[kindOffset:]))
-	row, ok := s.rows[kind]
+	number := binary.NativeEndian.Uint16(raw[kindOffset:])
+	row, ok := s.rows[kindOf(number)]
 	if !ok {
-		return nil, header{}, fmt.Errorf("decode record: kind %d was not asked for", kind)
+		return nil, header{}, fmt.Errorf("decode record: kind %d was not asked for", number)
 	}
 	return row.decode(raw, &s.clock, s.options.Env)
 }
@@ -314,10 +316,15 @@ func (s *Source) decode(raw []byte) (*events.Event, header, error) {
 func (s *Source) account(emit func(*events.Event)) error {
 	losses, err := s.counters.read(s.options.Ledger, &s.clock)
 	for _, loss := range losses {
-		s.options.Ledger.Synthesized(events.KindEventsLost, 1)
-		emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: time.Now(), Loss: &loss})
+		s.tell(loss, emit)
 	}
 	return err
+}
+
+// tell puts a loss into the stream.
+func (s *Source) tell(loss events.Loss, emit func(*events.Event)) {
+	s.options.Ledger.Synthesized(events.KindEventsLost, 1)
+	emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: time.Now(), Loss: &loss})
 }
 
 // stop makes the programs do nothing, waits until none runs that has not seen

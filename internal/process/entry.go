@@ -47,7 +47,11 @@ func (t *Table) replace(e *entry, p *events.Process) {
 	e.process = p
 	e.size = sizeOf(p)
 	t.bytes += e.size
-	if !e.dead && e.where == &t.alive {
+}
+
+// touch makes a living entry the last to be forgotten. e may be nil.
+func (t *Table) touch(e *entry) {
+	if e != nil && e.where == &t.alive {
 		t.alive.remove(e)
 		t.alive.push(e)
 	}
@@ -70,11 +74,11 @@ func (t *Table) point(at **entry, to *entry) {
 }
 
 // pointAtLeader points at a group's or session's leader. The kernel does not
-// give away a pid that still names a group or a session, so a leader once found
-// stays the right one, also after its death.
+// give away a pid that still names a group or a session, so whoever had the pid
+// last is the leader, also after his death, and also if the table forgot him.
 func (t *Table) pointAtLeader(at **entry, pid uint32) {
-	if *at == nil || (*at).process.PID != pid {
-		t.point(at, t.latest[pid])
+	if leader := t.latest[pid]; leader != nil || *at == nil || (*at).process.PID != pid {
+		t.point(at, leader)
 	}
 }
 
@@ -88,13 +92,24 @@ func (t *Table) bury(e *entry) {
 	t.dead.push(e)
 	for n := 0; t.dead.length > maxDead && n < 8; n++ {
 		first := t.dead.first
-		if first.references == 0 {
+		if !first.leadsOthers() {
 			t.drop(first)
 			continue
 		}
 		t.dead.remove(first) // still leads somebody
 		t.dead.push(first)
 	}
+}
+
+// leadsOthers reports whether any entry but itself points at the entry.
+func (e *entry) leadsOthers() bool {
+	others := e.references
+	for _, to := range [...]*entry{e.group, e.session, e.entryLeader} {
+		if to == e {
+			others--
+		}
+	}
+	return others > 0
 }
 
 // drop takes an entry out of the table. What still points at it keeps it, out of reach by pid.
@@ -131,7 +146,7 @@ func (t *Table) shrink() {
 		if victim == nil || victim == t.alive.last {
 			return
 		}
-		if !victim.dead || victim.references > 0 {
+		if !victim.dead || victim.leadsOthers() {
 			t.stats.Evicted++
 		}
 		t.drop(victim)

@@ -14,20 +14,21 @@ const (
 )
 
 // entryLeader finds the process through which the session of e was entered,
-// and marks it as such. parent may be nil.
-func (t *Table) entryLeader(e, parent *entry) *entry {
+// and marks it as such. parent may be nil, and origin, whose session was e's at
+// first: its creator if that is known, else its parent.
+func (t *Table) entryLeader(e, parent, origin *entry) *entry {
 	p := e.process
-	if typ := entryType(e, parent); typ != "" {
+	entered := e.entryLeader // once entered, whoever the parent is now
+	if entered == nil && origin != nil {
+		entered = origin.entryLeader
+	}
+	if typ := entryType(e, parent, entered); typ != "" {
 		p.EntryMeta.Type = typ
 		return e
 	}
 	switch {
-	case e.entryLeader != nil && e.entryLeader != e:
-		return e.entryLeader // once entered, whoever the parent is now
-	case e.entryLeader == e:
-		return e
-	case parent != nil && parent.entryLeader != nil:
-		return parent.entryLeader
+	case entered != nil:
+		return entered
 	case e.session != nil && e.session != e && e.session.entryLeader != nil:
 		return e.session.entryLeader
 	}
@@ -36,7 +37,8 @@ func (t *Table) entryLeader(e, parent *entry) *entry {
 }
 
 // entryType says how e entered, if e is where a session was entered; else "".
-func entryType(e, parent *entry) string {
+// entered is the entry leader that e has or would have otherwise.
+func entryType(e, parent, entered *entry) string {
 	p := e.process
 	if p.PID == 1 {
 		return entryInit
@@ -57,10 +59,16 @@ func entryType(e, parent *entry) string {
 		return entryConsole
 	case p.TTY.Major < ptyFirstMajor || p.TTY.Major > ptyLastMajor:
 		return entryTerminal
-	case parent != nil && parent.entryLeader != nil && !parent.entryLeader.process.TTY.Known && parent.entryLeader.process.EntryMeta.Type != entrySSHD:
+	case entered != nil && isUnattended(entered.process):
 		return entryTerminal // a terminal emulator, not a shell inside a login
 	}
 	return ""
+}
+
+// isUnattended reports whether an entry leader is no login. A terminal that has
+// hung up is no longer known, but its type says that it was there.
+func isUnattended(p *events.Process) bool {
+	return !p.TTY.Known && (p.EntryMeta.Type == entryInit || p.EntryMeta.Type == entryUnknown)
 }
 
 // Majors from Documentation/admin-guide/devices.txt.

@@ -63,7 +63,7 @@ func (t *Table) Enrich(e *events.Event) {
 	case events.KindFork:
 		t.inherit(p, t.find(p.CreatorPID, p.CreatorStartKey))
 	case events.KindExec:
-		if known != nil {
+		if known != nil && succeeds(p, known.process) {
 			e.Family.Previous = known.process
 		}
 	case events.KindExit, events.KindExecFailed:
@@ -78,8 +78,7 @@ func (t *Table) Enrich(e *events.Event) {
 	if known == nil {
 		known = t.add(p)
 	} else {
-		p.Start = known.process.Start
-		p.EntityID = known.process.EntityID
+		t.identify(p, known.process)
 		p.EntryMeta = known.process.EntryMeta
 		t.replace(known, p)
 	}
@@ -90,9 +89,36 @@ func (t *Table) Enrich(e *events.Event) {
 	t.shrink()
 }
 
+// identify makes p the process that is known already: the same in every event,
+// however exactly its source knows the start.
+func (t *Table) identify(p, known *events.Process) {
+	if known.StartKey == 0 { // perhaps known from now on
+		p.EntityID = t.entityID(p.PID, p.StartKey)
+		return
+	}
+	p.Start, p.EntityID = known.Start, known.EntityID
+	if p.StartKey%tick == 0 {
+		p.StartKey = known.StartKey
+	}
+}
+
+// succeeds reports whether the image of p came right after the image before: no exec was lost between.
+func succeeds(p, before *events.Process) bool {
+	return !p.HasExecID || !before.HasExecID || p.ExecID == before.ExecID+1
+}
+
+// sameImage reports whether p runs the image that was described before. Without
+// an exec id only the executable can tell that an exec was lost.
+func sameImage(p, before *events.Process) bool {
+	if p.HasExecID && before.HasExecID {
+		return p.ExecID == before.ExecID
+	}
+	return p.Executable.Name == "" || before.Executable.Name == "" || p.Executable.Name == before.Executable.Name
+}
+
 // inherit gives p the image of another entry, if that is still the image that p runs.
 func (t *Table) inherit(p *events.Process, from *entry) {
-	if from == nil || from.process.HasExecID && p.HasExecID && from.process.ExecID != p.ExecID {
+	if from == nil || !sameImage(p, from.process) {
 		return
 	}
 	image := from.process
@@ -107,10 +133,23 @@ func (t *Table) inherit(p *events.Process, from *entry) {
 func (t *Table) relate(of *entry, e *events.Event) {
 	p := of.process
 	parent := t.find(p.ParentPID, p.ParentStartKey)
+	origin := parent // whose group, session and entry leader are p's own at first
+	if e.Kind == events.KindFork {
+		if creator := t.find(p.CreatorPID, p.CreatorStartKey); creator != nil {
+			origin = creator
+		}
+		if origin != nil {
+			t.point(&of.group, origin.group)
+			t.point(&of.session, origin.session)
+		}
+	}
 	t.pointAtLeader(&of.group, p.GroupLeaderPID)
 	t.pointAtLeader(&of.session, p.SessionPID)
 	if e.Kind != events.KindExit || of.entryLeader == nil {
-		t.point(&of.entryLeader, t.entryLeader(of, parent))
+		t.point(&of.entryLeader, t.entryLeader(of, parent, origin))
+	}
+	for _, used := range [...]*entry{parent, of.group, of.session, of.entryLeader, of} {
+		t.touch(used)
 	}
 
 	f := &e.Family

@@ -208,14 +208,27 @@ func TestExitOfUnknown(t *testing.T) {
 	}
 }
 
-// A parent that the table does not know is at least named.
+// A parent that the table does not know is at least named, and the session
+// may still say how it was entered.
 func TestUnknownParent(t *testing.T) {
-	k := newKernel(t, roomy)
-	parent := k.forked(k.init)
-	e := k.exec(k.fork(parent), "/bin/a")
-	k.shows("parent", e.Family.Parent, parent, "")
-	if e.Family.Parent.Name != "" || e.Family.EntryLeader != e.Process || e.Process.EntryMeta.Type != entryUnknown {
-		t.Errorf("parent %+v, entry leader %+v", e.Family.Parent, e.Family.EntryLeader)
+	for _, known := range []bool{true, false} {
+		k := newKernel(t, roomy)
+		shell := k.login()
+		parent := k.forked(shell)
+		if !known {
+			k.setsid(parent)
+		}
+		p := k.fork(parent)
+		e := k.exec(p, "/bin/a")
+		k.shows("parent", e.Family.Parent, parent, "")
+		if e.Family.Parent.Name != "" {
+			t.Errorf("parent %+v", e.Family.Parent)
+		}
+		if known {
+			k.wantEntry(e, shell, entrySSHD)
+		} else {
+			k.wantEntry(e, p, entryUnknown)
+		}
 	}
 }
 

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A system watches the host while a load runs.
+type system interface {
+	name() string
+	start() error
+	// settle returns when the system has dealt with the load, so that its CPU time is complete.
+	settle() error
+	pids() []int
+	stop() error
+}
+
+// none watches nothing.
+type none struct{}
+
+func (none) name() string  { return "none" }
+func (none) start() error  { return nil }
+func (none) settle() error { return nil }
+func (none) pids() []int   { return nil }
+func (none) stop() error   { return nil }
+
+// ours is the sensor, writing JSON to a file.
+type ours struct {
+	label, binary, dir string
+	args               []string
+	cmd                *exec.Cmd
+}
+
+func (o *ours) name() string { return o.label }
+
+func (o *ours) start() error {
+	output := filepath.Join(o.dir, "events.ndjson")
+	if err := os.RemoveAll(output); err != nil {
+		return err
+	}
+	o.cmd = exec.Command(o.binary, append(o.args, "--output", "file:"+output)...)
+	log, err := o.cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := o.cmd.Start(); err != nil {
+		return err
+	}
+	var said bytes.Buffer
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if strings.Contains(lines.Text(), "msg=ready") {
+			return nil
+		}
+	}
+	return fmt.Errorf("the sensor did not become ready:\n%s", &said)
+}
+
+func (o *ours) settle() error { return quiet(o.pids()) }
+func (o *ours) pids() []int   { return []int{o.cmd.Process.Pid} }
+
+func (o *ours) stop() error {
+	if o.cmd == nil || o.cmd.Process == nil {
+		return nil
+	}
+	return errors.Join(o.cmd.Process.Signal(syscall.SIGTERM), o.cmd.Wait())
+}
+
+// auditd is Debian's, with a rule for execve. It and its rules are gone after stop.
+type auditd struct {
+	dir string
+	cmd *exec.Cmd
+}
+
+func (*auditd) name() string { return "auditd: execve" }
+
+func (a *auditd) start() error {
+	if running, err := exec.Command("pidof", "auditd").Output(); err == nil {
+		return fmt.Errorf("auditd runs already (pid %s): stop it first", bytes.TrimSpace(running))
+	}
+	config := fmt.Sprintf("log_file = %s/audit.log\nlog_format = RAW\nlog_group = root\nflush = INCREMENTAL_ASYNC\nfreq = 50\nmax_log_file = 1000\nnum_logs = 2\nspace_left = 75\nadmin_space_left = 50\n", a.dir)
+	if err := os.WriteFile(filepath.Join(a.dir, "auditd.conf"), []byte(config), 0o640); err != nil {
+		return err
+	}
+	a.cmd = exec.Command("auditd", "-n", "-s", "nochange", "-c", a.dir)
+	if err := a.cmd.Start(); err != nil {
+		return fmt.Errorf("start auditd (Debian: apt-get install auditd): %w", err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for !bytes.Contains(auditctl("-s"), fmt.Appendf(nil, "pid %d\n", a.cmd.Process.Pid)) {
+		if time.Now().After(deadline) {
+			return errors.New("auditd did not take the audit socket")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, args := range [][]string{{"-b", "8192"}, {"-e", "1"}, {"-a", "always,exit", "-F", "arch=b64", "-S", "execve,execveat", "-k", "bench"}} {
+		if out, err := exec.Command("auditctl", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("run auditctl %v: %w: %s", args, err, out)
+		}
+	}
+	return nil
+}
+
+func auditctl(args ...string) []byte {
+	out, _ := exec.Command("auditctl", args...).Output()
+	return out
+}
+
+func (a *auditd) settle() error { return quiet(a.pids()) }
+
+// pids has the kernel's thread too: it is what sends the records.
+func (a *auditd) pids() []int {
+	pids := []int{a.cmd.Process.Pid}
+	if out, err := exec.Command("pidof", "kauditd").Output(); err == nil {
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(out))); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func (a *auditd) stop() error {
+	if a.cmd == nil || a.cmd.Process == nil {
+		return nil
+	}
+	exec.Command("auditctl", "-D", "-k", "bench").Run()
+	exec.Command("auditctl", "-e", "0").Run()
+	err := errors.Join(a.cmd.Process.Signal(syscall.SIGTERM), a.cmd.Wait())
+	exec.Command("auditctl", "-b", "64").Run()
+	return err
+}
+
+// quiet waits until the processes have used no CPU for a while.
+func quiet(pids []int) error {
+	const still = 500 * time.Millisecond
+	for before := -1.0; ; time.Sleep(still) {
+		now, err := cpuOf(pids)
+		if err != nil {
+			return err
+		}
+		if now-before < float64(still)/100 { // under a percent
+			return nil
+		}
+		before = now
+	}
+}
+
+// cpuOf sums the CPU time of the processes in ns, from schedstat of each thread.
+func cpuOf(pids []int) (float64, error) {
+	var sum float64
+	for _, pid := range pids {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		if err != nil {
+			return 0, err
+		}
+		for _, path := range threads {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				continue // a thread that has ended
+			}
+			ns, _, _ := strings.Cut(string(b), " ")
+			n, err := strconv.ParseFloat(ns, 64)
+			if err != nil {
+				return 0, fmt.Errorf("read %s: %w", path, err)
+			}
+			sum += n
+		}
+	}
+	return sum, nil
+}
+
+// rssOf sums the resident memory of the processes in KiB.
+func rssOf(pids []int) (float64, error) {
+	var sum float64
+	for _, pid := range pids {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			return 0, err
+		}
+		for line := range strings.Lines(string(b)) {
+			if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+				n, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
+				if err != nil {
+					return 0, fmt.Errorf("read status of %d: %w", pid, err)
+				}
+				sum += n
+			}
+		}
+	}
+	return sum, nil
+}
