@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"sensor/internal/config"
 	"sensor/internal/enrich/host"
@@ -17,10 +18,17 @@ import (
 	"sensor/internal/process"
 )
 
-// identify reads who this host is. What is merely missing is logged.
+// identify reads who this host is. What is merely missing is logged: also the
+// machine-id, which minimal images lack. The boot's id then stands for it, good
+// until the next boot.
 func identify(log *slog.Logger, settings config.Config) (host.Host, error) {
 	h, err := host.Read(host.Options{ID: settings.Host.ID, Name: settings.Host.Name})
-	if errors.Is(err, host.ErrNoID) {
+	if errors.Is(err, host.ErrNoID) && h.BootID != "" {
+		h.ID = strings.ReplaceAll(h.BootID, "-", "")
+		log.Warn("the host has no machine-id: host.id is the id of this boot; configure host.id to keep it", "host.id", h.ID)
+		return h, nil
+	}
+	if h.ID == "" || h.BootID == "" {
 		return h, fmt.Errorf("identify host: %w", err)
 	}
 	if err != nil {

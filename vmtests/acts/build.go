@@ -50,7 +50,7 @@ func Build(t testing.TB) string {
 	}
 	defer os.RemoveAll(temporary)
 	if err := Compile(temporary, cc); err != nil {
-		t.Fatalf("build acts (Debian: apt-get install gcc libc6-dev gcc-multilib): %v", err)
+		t.Fatalf("build acts (Debian: apt-get install gcc libc6-dev, and gcc-12-multilib for 32-bit acts): %v", err)
 	}
 	if err := os.Rename(temporary, dir); err != nil {
 		if _, exists := os.Stat(dir); exists != nil { // another test was not first either
@@ -76,7 +76,8 @@ func Compile(dir, cc string) error {
 	if err := compile(filepath.Join(dir, "acts"), cc, files); err != nil {
 		return err
 	}
-	if err := compile(filepath.Join(dir, "acts32"), cc, files, "-m32"); err != nil {
+	// The kernel's headers are one set for both: Debian's gcc-multilib only links to them, and excludes cross compilers.
+	if err := compile(filepath.Join(dir, "acts32"), cc, files, "-m32", "-idirafter", "/usr/include/x86_64-linux-gnu"); err != nil {
 		os.Remove(filepath.Join(dir, "acts32"))
 	}
 	return os.Chmod(dir, 0o755)
