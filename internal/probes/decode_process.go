@@ -26,11 +26,7 @@ func decodeProcess(raw []byte, clock *Clock, env []string) (*events.Event, heade
 	if err != nil {
 		return nil, h, err
 	}
-	b := &struct { // one allocation for both
-		event   events.Event
-		process events.Process
-	}{}
-	p := &b.process
+	p := &events.Process{} // apart from the event, which it outlives in the process table
 	flags := processFlag(r.Flags)
 	*p = events.Process{
 		PID:      r.Header.Tgid,
@@ -66,11 +62,7 @@ func decodeProcess(raw []byte, clock *Clock, env []string) (*events.Event, heade
 	} else {
 		p.Name = p.ThreadName
 	}
-	e := &b.event
-	e.Kind = h.kind
-	e.Time = clock.Wall(r.Header.Time)
-	e.Outcome = events.OutcomeSuccess
-	e.Process = p
+	e := &events.Event{Kind: h.kind, Time: clock.Wall(r.Header.Time), Outcome: events.OutcomeSuccess, Process: p}
 	switch h.kind {
 	case events.KindExec:
 		imageOf(p, &r, &tails, env)

@@ -29,7 +29,7 @@ func (t *Table) entryLeader(e, parent, origin *entry) *entry {
 	switch {
 	case entered != nil:
 		return entered
-	case e.session != nil && e.session != e && e.session.entryLeader != nil:
+	case e.session != nil && e.session.entryLeader != nil:
 		return e.session.entryLeader
 	}
 	p.EntryMeta.Type = entryUnknown

@@ -125,6 +125,19 @@ func TestEntryLeader(t *testing.T) {
 			p := k.login()
 			return k.under(k.under(k.fork(p), events.TTY{}, "/usr/bin/tmux"), pts, "/bin/bash"), p
 		}, entrySSHD},
+		{"tmux inside ssh, many terminals later", func(k *kernel) (of, leader *proc) {
+			p := k.login()
+			return k.under(k.under(k.fork(p), events.TTY{}, "/usr/bin/tmux"), lastPTS, "/bin/bash"), p
+		}, entrySSHD},
+		{"terminal emulator of nobody knows where", func(k *kernel) (of, leader *proc) {
+			k.lose = true
+			desktop := k.service("/usr/bin/gnome-session")
+			x := k.fork(desktop)
+			k.lose = false
+			k.exec(x, "/usr/bin/xterm")
+			p := k.under(x, pts, "/bin/bash")
+			return p, p
+		}, entryTerminal},
 		{"script inside a command of ssh without a terminal", func(k *kernel) (of, leader *proc) {
 			p := k.under(k.service("/usr/sbin/sshd"), events.TTY{}, "/bin/sh")
 			return k.under(p, pts, "/bin/bash"), p

@@ -193,6 +193,20 @@ func TestCheckReusedPID(t *testing.T) {
 	expectErrors(t, Check(r, docs), []string{"pid 12: 1 processes, expected several"})
 }
 
+// A lost document costs no other one.
+func TestCheckLostParent(t *testing.T) {
+	r := Result{Name: "lost", PID: 11, Args: []string{"acts"}, Expect: []Expectation{
+		{Action: "exec", PID: 11}, {Action: "fork", PID: 12}, {Action: "fork", PID: 13}, {Action: "end", PID: 13}, {Action: "end", PID: 12},
+	}}
+	docs := []map[string]any{
+		doc("exec", 11, 9, map[string]any{"args": list("acts")}),
+		doc("fork", 13, 12, nil), doc("end", 13, 12, nil), doc("end", 12, 11, nil),
+	}
+	if errs := Check(r, docs); len(errs) != 1 || errs[0].Error() != "fork of 12: 0 documents, expected 1" {
+		t.Errorf("errors: %v", errs)
+	}
+}
+
 func TestCheckSkipped(t *testing.T) {
 	expectErrors(t, Check(Result{Skip: "no such thing"}, nil), nil)
 }

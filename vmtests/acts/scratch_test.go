@@ -95,14 +95,14 @@ func TestScratch(t *testing.T) {
 		}
 		errs := Check(r, docs)
 		for i, err := range errs {
-			if i < 8 {
+			if i < 100000 {
 				t.Errorf("%s: %v", r.Name, err)
 			}
 		}
 		own, _, _ := tree(r, docs)
 		n := 0
 		for _, d := range own[:min(40, len(own))] {
-			if len(docs) > 3000 {
+			if os.Getenv("SCRATCH_MUTANTS") == "" {
 				break
 			}
 			var rest []map[string]any

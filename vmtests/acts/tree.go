@@ -40,6 +40,10 @@ func tree(r Result, docs []map[string]any) (own []document, lives []*life, errs 
 	for _, pid := range r.Adopted {
 		adopted[pid] = true
 	}
+	named := map[int]bool{}
+	for _, e := range r.Expect {
+		named[e.PID] = true
+	}
 	first := root(r, docs)
 	if first < 0 {
 		return nil, nil, []error{fmt.Errorf("find act %s: no document of its process %d", r.Name, r.PID)}
@@ -56,7 +60,9 @@ func tree(r Result, docs []map[string]any) (own []document, lives []*life, errs 
 		l := alive[d.pid]
 		switch {
 		case d.action == "fork" || i == 0:
-			if rootAgain := d.pid == r.PID && l != nil && !l.ended; i > 0 && parent == nil && !adopted[d.pid] && !rootAgain {
+			rootAgain := d.pid == r.PID && l != nil && !l.ended
+			lostParent := named[d.pid] && named[integer(body, "process.parent.pid")] // whose fork is missing
+			if i > 0 && parent == nil && !adopted[d.pid] && !rootAgain && !lostParent {
 				delete(alive, d.pid) // the pid is somebody else's now
 				continue
 			}

@@ -22,8 +22,8 @@ type Config struct {
 	CgroupV1 bool
 	HideBTF  bool
 	Out      bool          // hand out OutDir
-	Soft     time.Duration // since boot: then the command is told to dump its stacks
-	Hard     time.Duration // since boot: then the command is killed
+	Soft     time.Duration // since the command's start: then it is told to dump its stacks
+	Hard     time.Duration // since the command's start: then it is killed
 }
 
 // The words after the mark. A marked line ends with a newline and may follow an unfinished line of output.

@@ -43,11 +43,11 @@ func runCommand(cfg *guest.Config, rep *reporter) (int, error) {
 		_, err := io.Copy(rep, r)
 		copied <- err
 	}()
-	soft := afterBoot(cfg.Soft, func() {
+	soft := time.AfterFunc(cfg.Soft, func() {
 		rep.line(guest.Expire)
 		unix.Kill(-pid, unix.SIGQUIT) // Go programs dump their goroutines
 	})
-	hard := afterBoot(cfg.Hard, func() { unix.Kill(-pid, unix.SIGKILL) })
+	hard := time.AfterFunc(cfg.Hard, func() { unix.Kill(-pid, unix.SIGKILL) })
 
 	code, err := reapUntil(pid)
 	if err != nil {
@@ -98,13 +98,4 @@ func killRest() error {
 			return fmt.Errorf("reap rest: %w", err)
 		}
 	}
-}
-
-// afterBoot calls f when the system has been up for d.
-func afterBoot(d time.Duration, f func()) *time.Timer {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err == nil {
-		d -= time.Duration(ts.Nano())
-	}
-	return time.AfterFunc(d, f)
 }

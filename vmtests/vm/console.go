@@ -24,6 +24,8 @@ type console struct {
 	mark string
 	out  io.Writer
 
+	onBegin func() // may be nil
+
 	began   time.Time // zero until the command has started
 	ended   bool
 	expired bool
@@ -86,6 +88,9 @@ func (c *console) marked(text string) error {
 	switch {
 	case text == guest.Begin:
 		c.began = time.Now()
+		if c.onBegin != nil {
+			c.onBegin()
+		}
 	case text == guest.Expire:
 		c.expired = true
 	case strings.HasPrefix(text, guest.Kernel):

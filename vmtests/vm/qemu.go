@@ -53,8 +53,22 @@ func (m *Machine) qemu(initramfs string) ([]string, error) {
 // the VM: a sensor that causes one has failed.
 func (m *Machine) commandLine(console string) string {
 	line := "console=" + console + " loglevel=2 oops=panic panic=-1 panic_print=0x20 sysrq_always_enabled rdinit=/init"
+	if m.Arch == "amd64" {
+		line += " " + amd64Clock()
+	}
 	if m.Append != "" {
 		line += " " + m.Append
 	}
 	return line
+}
+
+// amd64Clock spares the kernel the measuring of its clocks, which a busy host falsifies: beside six busy loops on two cores 5 of 27 boots
+// panicked over the timer or had a clock that stood still, and with these arguments none of 30. A clock that ran seven times too fast
+// was seen too.
+func amd64Clock() string {
+	clock := "no_timer_check"
+	if khz := hostTSC(); khz > 0 {
+		clock += fmt.Sprintf(" tsc=reliable tsc_early_khz=%d", khz)
+	}
+	return clock
 }

@@ -23,14 +23,15 @@ type Spec struct {
 	Machine Machine
 	Tree    *Tree // /init and what the command needs; the configuration is added
 	Config  guest.Config
-	Timeout time.Duration // from the start of QEMU to the end marker
+	Timeout time.Duration // from the start of the command to the end marker
 }
 
 // Result is how a run went. Code counts only if Ended.
 type Result struct {
 	Ended     bool // the end marker came
 	Expired   bool // the command was still running shortly before the time-out
-	TimedOut  bool // the VM said no end until the time-out
+	TimedOut  bool // the VM did not boot in BootLimit, or said no end until the time-out
+	Began     bool // the command was started
 	Code      int
 	Boot, Run time.Duration
 	Kernel    []string // the kernel log's last lines, of a command that failed
@@ -38,6 +39,9 @@ type Result struct {
 	QEMU      string   // what QEMU said
 	Archive   []byte   // tar of guest.OutDir, nil if it was not asked for
 }
+
+// BootLimit is the time that a VM gets to start the command: 2 to 5 s are usual, on a busy host a minute has been seen.
+const BootLimit = 3 * time.Minute
 
 // Run runs a VM to its end; the command's output goes to out as it comes. A command that fails, a VM that dies and a time-out are results,
 // not errors.
@@ -64,7 +68,7 @@ func Run(ctx context.Context, s Spec, out io.Writer) (*Result, error) {
 
 // deadlines leaves the guest time to dump stacks and its kernel log before the host's time-out.
 func deadlines(timeout time.Duration) (soft, hard time.Duration) {
-	margin := min(timeout/4, 15*time.Second)
+	margin := min(timeout/3, 15*time.Second)
 	return timeout - margin, timeout - margin*2/3
 }
 
@@ -88,10 +92,15 @@ func (s *Spec) pack() (*os.File, error) {
 	return f, nil
 }
 
+var errTimeUp = errors.New("time is up")
+
 // boot runs QEMU, with the initramfs as descriptor 3, until the console has seen the end marker, QEMU has ended, or time is up.
 func boot(ctx context.Context, args []string, initramfs *os.File, timeout time.Duration, c *console, stderr io.Writer) (timedOut bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(BootLimit, func() { cancel(errTimeUp) })
+	defer timer.Stop()
+	c.onBegin = func() { timer.Reset(timeout) }
 	// The signal below comes when the thread that started QEMU ends, not the process.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -108,10 +117,10 @@ func boot(ctx context.Context, args []string, initramfs *os.File, timeout time.D
 		return false, fmt.Errorf("start qemu: %w", err)
 	}
 	cmd.Cancel = func() error {
-		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return cmd.Process.Kill()
+		if context.Cause(ctx) == errTimeUp {
+			return askWhyHung(stdin)
 		}
-		return askWhyHung(stdin)
+		return cmd.Process.Kill()
 	}
 	cmd.WaitDelay = hungGrace
 	if err := cmd.Start(); err != nil {
@@ -125,7 +134,7 @@ func boot(ctx context.Context, args []string, initramfs *os.File, timeout time.D
 	if readErr != nil && !errors.Is(readErr, os.ErrClosed) { // closed by exec when hungGrace is over
 		return false, readErr
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if context.Cause(ctx) == errTimeUp {
 		return !c.ended, nil
 	}
 	return false, ctx.Err()
@@ -158,6 +167,7 @@ func (s *Spec) result(c *console, start time.Time, timedOut bool, qemu string) (
 		Boot:     time.Since(start),
 	}
 	if !c.began.IsZero() {
+		r.Began = true
 		r.Boot, r.Run, r.Console = c.began.Sub(start), time.Since(c.began), c.tail
 	}
 	if s.Config.Out && c.ended {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"runtime"
 	"strings"
 	"testing"
@@ -123,7 +122,6 @@ func limited(argument string) {
 	if _, err := fmt.Sscan(argument, &room, &path); err != nil {
 		panic(err)
 	}
-	signal.Ignore(unix.SIGXFSZ)
 	s, err := File(path, encode)
 	if err != nil {
 		panic(err)

@@ -47,7 +47,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	fs.StringVar(&o.accel, "accel", "", "QEMU's accelerator, a tcg one (default: as the kernel list says)")
 	fs.StringVar(&o.cgroup, "cgroup", "v2", "control groups: v1 or v2")
 	fs.BoolVar(&o.noBTF, "no-btf", false, "hide the kernel's type information, /sys/kernel/btf")
-	fs.DurationVar(&o.timeout, "timeout", 5*time.Minute, "time from power on to the end")
+	fs.DurationVar(&o.timeout, "timeout", 5*time.Minute, "time for the command, once the VM has booted")
 	fs.Func("file", "pack `SRC:DST` into the VM, a file or a whole directory; {arch} in SRC becomes amd64 or arm64 (repeatable)", add(&o.files))
 	fs.Func("env", "pass `NAME=VALUE`, or the host's NAME (repeatable)", add(&o.env))
 	fs.StringVar(&o.out, "out", "", "copy the VM's /out to this directory afterwards")

@@ -30,6 +30,8 @@ func verdict(r *vm.Result, timeout time.Duration) string {
 		return ""
 	case r.Ended:
 		return fmt.Sprintf("the command exited with code %d", r.Code)
+	case r.TimedOut && !r.Began:
+		return fmt.Sprintf("the VM hung: it did not boot within %s", vm.BootLimit)
 	case r.TimedOut:
 		return fmt.Sprintf("the VM hung: no end marker within %s", timeout)
 	}

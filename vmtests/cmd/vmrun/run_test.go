@@ -68,8 +68,8 @@ func TestExitCodes(t *testing.T) {
 		{"leaves an orphan", []string{"-timeout", "60s", victim, "orphan"}, 0, "", ""},
 		{"panics", []string{victim, "panic"}, codeDied, "sysrq triggered crash", "the VM died"},
 		{"powers off with a false marker", []string{victim, "vanish"}, codeDied, "", "the VM died"},
-		{"hangs", []string{"-timeout", "16s", victim, "hang"}, codeTimeout, "main.main()", "still running at the time-out"},
-		{"hangs with the whole VM", []string{"-timeout", "16s", victim, "starve"}, codeTimeout, "Comm: victim", "the VM hung: no end marker within 16s"},
+		{"hangs", []string{"-timeout", "15s", victim, "hang"}, codeTimeout, "main.main()", "still running at the time-out"},
+		{"hangs with the whole VM", []string{"-timeout", "15s", victim, "starve"}, codeTimeout, "Comm: victim", "the VM hung: no end marker within 15s"},
 		{"does not boot", []string{"-append", "rdinit=/none root=/dev/none", victim, "exit", "0"}, codeDied, "", "Kernel panic"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

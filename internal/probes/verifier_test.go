@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/rlimit"
+)
+
+const costFile = "testdata/verifier.txt"
+
+// row names the kernel that the tests run on as vmtests/rows.txt does, or host.
+func row() string {
+	if row := os.Getenv("SENSOR_VM_ROW"); row != "" {
+		return row
+	}
+	return "host"
+}
+
+// TestVerifierCost compares how many instructions the verifier processes for
+// each program with what it took before. The limit is a million; a program that
+// comes near it, or grows on one kernel alone, is to be noticed before users do.
+func TestVerifierCost(t *testing.T) {
+	const margin = 1.25
+	costs, known := readCosts(t)
+	spec, err := loadProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rlimit.RemoveMemlock(); err != nil {
+		t.Fatal(err)
+	}
+	cache := btf.NewCache()
+	for _, p := range programs() {
+		t.Run(p.name, func(t *testing.T) {
+			cost, err := verifierCost(spec, p.name, cache)
+			key := row() + " " + p.name
+			if *update {
+				costs[key] = cost
+				return
+			}
+			want, listed := costs[key]
+			switch {
+			case err != nil && listed && want == 0:
+				return // does not load there, as docs/hooks.md says
+			case err != nil:
+				t.Fatal(err)
+			case !known[row()]:
+				if cost > 500_000 {
+					t.Errorf("%d instructions", cost)
+				}
+			case float64(cost) > float64(want)*margin:
+				t.Errorf("%d instructions, %s has %d", cost, costFile, want)
+			}
+		})
+	}
+	if *update {
+		writeCosts(t, costs)
+	}
+}
+
+// verifierCost loads the program as the kernel's own statistics count it. 0 with an error if it does not load.
+func verifierCost(spec *ebpf.CollectionSpec, name string, cache *btf.Cache) (int, error) {
+	only := spec.Copy()
+	only.Programs = map[string]*ebpf.ProgramSpec{name: spec.Programs[name].Copy()}
+	for _, m := range only.Maps {
+		if m.Name == processMapCritical {
+			m.MaxEntries = 1 << 16
+		}
+	}
+	c, err := ebpf.NewCollectionWithOptions(only, ebpf.CollectionOptions{
+		Cache:    cache,
+		Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats},
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	processed := regexp.MustCompile(`processed (\d+) insns`).FindStringSubmatch(c.Programs[name].VerifierLog)
+	if processed == nil {
+		return 0, fmt.Errorf("the verifier's log has no count: %q", c.Programs[name].VerifierLog)
+	}
+	return strconv.Atoi(processed[1])
+}
+
+// readCosts gives instructions by row and program, and which rows there are.
+func readCosts(t *testing.T) (map[string]int, map[string]bool) {
+	t.Helper()
+	text, err := os.ReadFile(costFile)
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	costs, rows := map[string]int{}, map[string]bool{}
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "#") {
+			continue
+		}
+		fields := strings.Fields(lines.Text())
+		cost, err := strconv.Atoi(fields[2])
+		if err != nil {
+			t.Fatalf("%s: %v", costFile, err)
+		}
+		costs[fields[0]+" "+fields[1]] = cost
+		rows[fields[0]] = true
+	}
+	return costs, rows
+}
+
+func writeCosts(t *testing.T, costs map[string]int) {
+	t.Helper()
+	var b bytes.Buffer
+	b.WriteString("# Instructions that the verifier processes: row, program, count. 0: the program does not load there.\n")
+	for _, key := range slices.Sorted(maps.Keys(costs)) {
+		fmt.Fprintln(&b, key, costs[key])
+	}
+	if err := os.WriteFile(costFile, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out := os.Getenv("SENSOR_VM_ROW"); out != "" { // to be brought back with vmrun -out
+		if err := os.WriteFile("/out/verifier.txt", b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestPrototypes looks up in this kernel's BTF what each program expects of its hook.
+func TestPrototypes(t *testing.T) {
+	kernel, err := btf.NewCache().Kernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range programs() {
+		if err := p.checkPrototype(kernel); err != nil {
+			t.Errorf("%s: %v", p.name, err)
+		}
+	}
+	wrong := program{name: "wrong", hook: "sched_process_exec", args: []string{"struct task_struct *", "struct linux_binprm *"}}
+	if err := wrong.checkPrototype(kernel); err == nil {
+		t.Error("a wrong prototype passes")
+	}
+}
