@@ -508,6 +508,7 @@ int execveat_enter(struct syscall_enter *ctx)
 
 #define ATTEMPT_ARGS 1024
 #define MAX_USER_ERRNO 511
+#define SIGKILL 9
 
 /* Appends one argument; walk.dentry is where its pointer stands. */
 __noinline int attempt_step(__u32 slot)
@@ -538,6 +539,7 @@ static __always_inline int attempt_end(struct syscall_exit *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct attempt *found, attempt;
+	struct task_struct *task;
 	struct record *e;
 	struct counters *c;
 	struct scratch *s;
@@ -553,10 +555,14 @@ static __always_inline int attempt_end(struct syscall_exit *ctx)
 	/* Beyond the errors of user space are the kernel's own: to be restarted, or killed by a sibling's exec. */
 	if (ctx->result >= 0 || ctx->result < -MAX_USER_ERRNO)
 		return 0;
+	/* Killed in the middle of it, by a sibling's exec for one: that is no failure, and nobody sees it. */
+	task = bpf_get_current_task_btf();
+	if (task->pending.signal.sig[0] & (1UL << (SIGKILL - 1)))
+		return 0;
 	s = record_begin(KIND_EXEC_FAILED, &slot, &c);
 	if (!s)
 		return 0;
-	e = process_fill(s, KIND_EXEC_FAILED, slot, bpf_get_current_task_btf());
+	e = process_fill(s, KIND_EXEC_FAILED, slot, task);
 	e->exit_code = -ctx->result;
 	position = s->position;
 	if (position <= PATH_LAST_POS) {
