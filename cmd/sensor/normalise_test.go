@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -61,7 +62,10 @@ func normalise(t *testing.T, r acts.Result, docs []map[string]any) []content {
 		}
 		n.known[number(process["pid"])] = maps.Clone(process)
 	}
-	slices.SortStableFunc(own, func(a, b map[string]any) int { return strings.Compare(n.process(a), n.process(b)) })
+	slices.SortStableFunc(own, func(a, b map[string]any) int {
+		x, y := n.process(a), n.process(b)
+		return slices.CompareFunc(strings.Split(x, "."), strings.Split(y, "."), byNumber)
+	})
 	var list []content
 	seen := map[string]int{}
 	for _, doc := range own {
@@ -131,6 +135,8 @@ func replacer(t *testing.T, r acts.Result) func(string) string {
 	return func(s string) string { return fixed.Replace(directory.ReplaceAllString(s, "/dir")) }
 }
 
+func byNumber(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) }
+
 func number(v any) string {
 	s, _ := v.(json.Number)
 	return s.String()
@@ -144,28 +150,27 @@ func (n *normaliser) process(doc map[string]any) string {
 func (n *normaliser) relative(process map[string]any, kin string) any {
 	kept := map[string]any{}
 	relative, ok := process[kin].(map[string]any)
-	if !ok && n.first != nil && field(n.first, "process."+kin) == outside {
-		return outside // which a sensor may not know: pid 0 leads the session of init
-	}
 	if !ok {
+		if _, first := field(n.first, "process."+kin).(map[string]any); kin == "session_leader" && !first {
+			return outside // which a sensor may not know: nobody leads the session of the first processes
+		}
 		return nil
 	}
 	if same, ok := relative["same_as_process"]; ok {
 		kept["same_as_process"] = same
 	}
 	pid := number(relative["pid"])
+	if n.names[pid] == "" {
+		return outside
+	}
 	kept["is"] = n.names[pid]
 	known := n.known[pid]
-	switch {
-	case n.names[pid] == "":
-		kept["is"] = outside
-		return outside
-	case relative["same_as_process"] == true:
+	if relative["same_as_process"] == true {
 		known = process
 	}
 	for _, name := range aProcess {
 		if !reflect.DeepEqual(relative[name], known[name]) {
-			kept[name] = relative[name]
+			kept[name] = cmp.Or(relative[name], any("absent"))
 		}
 	}
 	return kept

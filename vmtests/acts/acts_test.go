@@ -64,3 +64,27 @@ func hostState(t *testing.T, settings []string) string {
 	b.Write(mounts)
 	return b.String()
 }
+
+// An act that nobody finishes ends with its test, and all its processes do.
+func TestUnfinished(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("acts need root")
+	}
+	var dir string
+	t.Run("started", func(t *testing.T) { dir = Start(t, "older-parent").dir })
+	if dir == "" {
+		t.Fatal("not started")
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Errorf("%s is left", dir)
+	}
+	images, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range images {
+		if path, err := os.Readlink(image); err == nil && strings.HasPrefix(path, dir) {
+			t.Errorf("%s runs on as %s", path, image)
+		}
+	}
+}

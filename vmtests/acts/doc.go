@@ -21,9 +21,10 @@
 //
 // A field is a dotted path in the document. Its value has to be equal: numbers
 // by value, lists in order and whole, objects in the members that are named.
-// null means absent or false, {"$ends":"x"} a string that ends so, and
-// {"$begins":[...],"$bytes":n} the beginning of that list, of at least n bytes,
-// where the last string may be cut.
+// null means absent or false, {"$ends":"x"} a string that ends so,
+// {"$from":"t","$to":"t"} a time between those, and {"$begins":[...],"$bytes":n}
+// the beginning of that list, of at least n bytes, where the last string may be
+// cut.
 package acts
 
 import "embed"

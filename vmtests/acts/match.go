@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // lookup finds a dotted path. A member's own name may have dots.
@@ -90,6 +91,10 @@ func differs(want, got any, present bool) string {
 			}
 			return "is " + show(got) + ", expected to end with " + show(end)
 		}
+		if from, ok := operation["$from"].(string); ok {
+			to, _ := operation["$to"].(string)
+			return within(from, to, got)
+		}
 		if whole, ok := operation["$begins"].([]any); ok {
 			return begins(whole, integer(operation, "$bytes"), got)
 		}
@@ -139,6 +144,22 @@ func equal(want, got any) bool {
 		return got == want
 	}
 	return false
+}
+
+// within compares a time with two others.
+func within(from, to string, got any) string {
+	var times [3]time.Time
+	s, _ := got.(string)
+	for i, text := range []string{from, s, to} {
+		var err error
+		if times[i], err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return "is " + show(got) + ", expected a time from " + from + " to " + to
+		}
+	}
+	if times[1].Before(times[0]) || times[1].After(times[2]) {
+		return "is " + s + ", expected " + from + " to " + to
+	}
+	return ""
 }
 
 // begins compares a list that may have been cut with the whole one.

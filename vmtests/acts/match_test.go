@@ -51,6 +51,10 @@ func TestDiffers(t *testing.T) {
 		{`{"$begins":["abc"],"$bytes":1}`, `["abc","def"]`, false},
 		{`{"$begins":["abc"],"$bytes":1}`, `"abc"`, false},
 		{`{"$begins":["abc"],"$bytes":1}`, `[1]`, false},
+		{`{"$from":"2026-11-23T10:00:00Z","$to":"2026-11-23T10:00:01Z"}`, `"2026-11-23T10:00:00.5Z"`, true},
+		{`{"$from":"2026-11-23T10:00:00Z","$to":"2026-11-23T10:00:01Z"}`, `"2026-11-23T10:00:01.000000001Z"`, false},
+		{`{"$from":"2026-11-23T10:00:00Z","$to":"2026-11-23T10:00:01Z"}`, `"2026-11-23T09:59:59.999Z"`, false},
+		{`{"$from":"2026-11-23T10:00:00Z","$to":"2026-11-23T10:00:01Z"}`, `3`, false},
 	} {
 		why := differs(decode(t, test.want), decode(t, test.got), true)
 		if (why == "") != test.same {

@@ -169,13 +169,27 @@ func (r *Running) kill() {
 		}
 	}
 	syscall.Kill(-pid, syscall.SIGKILL)
+	for deadline := time.Now().Add(grace); ; time.Sleep(5 * time.Millisecond) {
+		holders := r.holders()
+		for _, pid := range holders {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+		if len(holders) == 0 || time.Now().After(deadline) {
+			return
+		}
+	}
+}
+
+// holders are the processes whose standard output is the act's.
+func (r *Running) holders() (pids []int) {
 	outputs, _ := filepath.Glob("/proc/[0-9]*/fd/1")
 	for _, link := range outputs {
 		if target, err := os.Readlink(link); err != nil || target != r.output {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(link)))); err == nil {
-			syscall.Kill(pid, syscall.SIGKILL)
+			pids = append(pids, pid)
 		}
 	}
+	return pids
 }

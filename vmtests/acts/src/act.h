@@ -57,6 +57,7 @@ void ids(const char *field, const gid_t *list, int n); /* objects with an id */
 void raw(const char *field, const char *value, size_t len); /* exact bytes under sensor.raw */
 void raw_strs(const char *field, char *const list[]);
 void begins(const char *field, char *const list[], size_t bytes); /* list is cut, with at least that much left */
+void between(const char *field, long long from, long long to); /* a time, ns since 1970 */
 void ends_with(const char *field, const char *value);
 void said(void);
 void distinct_entity(pid_t pid); /* several processes had this pid, each with its own entity_id */

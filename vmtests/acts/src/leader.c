@@ -157,7 +157,17 @@ static void terminal(void)
 	reap(pid);
 }
 
+/* sshd, and sshd-session since OpenSSH 9.8. */
+static void login(void)
+{
+	char *shell = copy_self("shell", 0755), *argv[] = { "sshd", NULL };
+
+	run(copy_self("sshd", 0755), NULL, argv, role("login:%s", shell));
+	run(copy_self("sshd-session", 0755), NULL, argv, role("login:%s", shell));
+}
+
 const struct act leader_acts[] = {
+	{ "leader-login", login, "sessions that sshd and sshd-session begin: the entry leader is what they run", NULL },
 	{ "leader-session", session, "a session's own leader", NULL },
 	{ "leader-group", group, "a group's own leader, beside a process led by another", NULL },
 	{ "leader-gone", leader_gone, "a group whose leader has ended", NULL },

@@ -4,7 +4,7 @@
 
 #include <grp.h>
 #include <linux/capability.h>
-#include <sys/fsuid.h>
+#include <time.h>
 
 static const char *const capabilities[] = {
 	"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID",
@@ -98,6 +98,32 @@ static void tell_terminal(void)
 	yes("process.interactive");
 }
 
+static long long clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/*
+ * When the process began, field 22 of stat, in ticks of CLOCK_BOOTTIME. The
+ * room is for the tick and for a machine that stops between two clocks.
+ */
+static void tell_start(void)
+{
+	char *stat = read_setting("/proc/self/stat");
+	long long before, boot, after, ticks, start;
+
+	if (!stat || sscanf(strrchr(stat, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld", &ticks) != 1)
+		return;
+	before = clock_ns(CLOCK_REALTIME);
+	boot = clock_ns(CLOCK_BOOTTIME);
+	after = clock_ns(CLOCK_REALTIME);
+	start = ticks * (1000000000LL / sysconf(_SC_CLK_TCK)) - boot;
+	between("process.start", start + before - 100000000, start + after + 100000000);
+}
+
 static void tell_login(void)
 {
 	char *uid = read_setting("/proc/self/loginuid"), *session = read_setting("/proc/self/sessionid");
@@ -134,6 +160,7 @@ void tell(const char *action, pid_t pid)
 	tell_namespaces();
 	tell_terminal();
 	tell_login();
+	tell_start();
 	tell_control_group();
 	if (pid == getpid()) { /* else in another pid namespace */
 		num("process.vpid", pid);
@@ -212,6 +239,32 @@ static int count_down(char **argv)
 	return 125;
 }
 
+static int log_in(void *path)
+{
+	char *argv[] = { "-shell", NULL };
+
+	if (setsid() < 0)
+		die("begin a session");
+	execve(path, argv, role("forks:1"));
+	die("exec %s", (char *)path);
+}
+
+/* As sshd does it: a session is entered by what it runs in it. */
+static int serve_login(const char *path)
+{
+	char *argv[] = { "-shell", NULL };
+	pid_t pid = child(log_in, (void *)path);
+
+	expect_exec(pid, path, argv);
+	num("process.entry_leader.pid", pid);
+	str("process.entry_leader.entry_meta.type", "sshd");
+	yes("process.entry_leader.same_as_process");
+	num("process.entry_leader.parent.pid", getpid());
+	said();
+	reap(pid);
+	return 0;
+}
+
 static int become(const char *path)
 {
 	char *argv[] = { "next", "-b", NULL };
@@ -250,6 +303,8 @@ int play(const char *part, int argc, char **argv)
 		return count_down(argv);
 	if (is(part, "become", &value))
 		return become(value);
+	if (is(part, "login", &value))
+		return serve_login(value);
 	if (is(part, "forks", &value)) {
 		for (int n = atoi(value); n > 0; n--)
 			reap(child(nothing, NULL));

@@ -3,6 +3,7 @@
 #include "act.h"
 
 #include <stdarg.h>
+#include <time.h>
 
 static char *line;
 static size_t length, size;
@@ -249,6 +250,26 @@ void ends_with(const char *name, const char *value)
 	puts_raw("{\"$ends\":");
 	put_string(value, strlen(value));
 	put("}", 1);
+}
+
+static void put_time(long long ns)
+{
+	time_t seconds = ns / 1000000000;
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	putf("\"%04d-%02d-%02dT%02d:%02d:%02d.%09lldZ\"", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+	     tm.tm_min, tm.tm_sec, ns % 1000000000);
+}
+
+void between(const char *name, long long from, long long to)
+{
+	field(name);
+	puts_raw("{\"$from\":");
+	put_time(from);
+	puts_raw(",\"$to\":");
+	put_time(to);
+	puts_raw("}");
 }
 
 static void write_line(void)

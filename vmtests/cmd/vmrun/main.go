@@ -4,7 +4,7 @@
 //
 //	vmrun -kernel 6.12 [flags] [--] BINARY [ARG...]
 //	go test -exec "vmrun -kernel 6.12 --" ./internal/probes
-//	vmrun matrix [-row NAME]... PACKAGE...
+//	vmrun matrix [-row NAME]... PACKAGE... [-- TEST-ARG...]
 //	vmrun fetch
 //
 // It exits with the binary's code; 124 says that time ran out, 125 that the VM died, 2 that vmrun was called wrongly.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,11 +26,13 @@ type matrixOptions struct {
 	rows     []string
 	jobs     int
 	run      string
+	skip     string
 	files    []string
 	env      []string
 	out      string
 	timeout  time.Duration
 	packages []string
+	testArgs []string // for the test binaries, as they are
 }
 
 func parseMatrix(args []string) (*matrixOptions, error) {
@@ -38,6 +41,7 @@ func parseMatrix(args []string) (*matrixOptions, error) {
 	fs.Func("row", "only the row of this `NAME` (repeatable)", add(&m.rows))
 	fs.IntVar(&m.jobs, "jobs", 2, "VMs at a time")
 	fs.StringVar(&m.run, "run", "", "only tests that match, as of go test")
+	fs.StringVar(&m.skip, "skip", "", "not the tests that match, as of go test")
 	fs.Func("file", "as of vmrun: `SRC:DST`", add(&m.files))
 	fs.Func("env", "as of vmrun: `NAME=VALUE`", add(&m.env))
 	fs.StringVar(&m.out, "out", "", "write every VM's output to DIR/ROW/PACKAGE.log and its /out to DIR/ROW/PACKAGE/")
@@ -46,15 +50,19 @@ func parseMatrix(args []string) (*matrixOptions, error) {
 		return nil, err
 	}
 	m.packages = fs.Args()
+	if i := slices.Index(m.packages, "--"); i >= 0 {
+		m.packages, m.testArgs = m.packages[:i], m.packages[i+1:]
+	}
 	if len(m.packages) == 0 {
 		return nil, errors.New("no packages to test (-h helps)")
 	}
 	for i, f := range m.files { // the tests run in their packages' directories
-		abs, err := filepath.Abs(f)
+		src, dst, _ := strings.Cut(f, ":")
+		abs, err := filepath.Abs(src)
 		if err != nil {
 			return nil, fmt.Errorf("find file: %w", err)
 		}
-		m.files[i] = abs
+		m.files[i] = abs + ":" + dst
 	}
 	if m.jobs < 1 {
 		return nil, fmt.Errorf("-jobs %d is not positive", m.jobs)

@@ -31,6 +31,37 @@ func TestParseTally(t *testing.T) {
 	}
 }
 
+func TestWriteFailures(t *testing.T) {
+	const log = "before\n" +
+		"\x16=== RUN   TestA\nnoise\n\x16=== RUN   TestA/x\nnoise\n\x16--- PASS: TestA/x (0.00s)\n\x16=== NAME  TestA\nnoise\n\x16--- PASS: TestA (0.00s)\n\x16=== NAME  \n" +
+		"\x16=== RUN   TestB\nunfinished\x16=== RUN   TestB/y\n    y_test.go:1: why\n\x16--- FAIL: TestB/y (0.00s)\n\x16=== NAME  TestB\n\x16--- FAIL: TestB (0.00s)\n\x16=== NAME  \n" +
+		"FAIL\n"
+	var b strings.Builder
+	writeFailures(&b, log, []string{"TestB/y", "TestB"})
+	const want = "before\nunfinished    y_test.go:1: why\n--- FAIL: TestB/y (0.00s)\n--- FAIL: TestB (0.00s)\nFAIL\n"
+	if b.String() != want {
+		t.Errorf("failed tests: got\n%s\nwant\n%s", &b, want)
+	}
+	b.Reset()
+	writeFailures(&b, strings.Repeat("line\n", 3*maxLines)+"panic\n", nil)
+	if got := b.String(); strings.Count(got, "\n") != maxLines+1 || !strings.HasSuffix(got, "panic\n") {
+		t.Errorf("no failed test: got %d lines", strings.Count(got, "\n"))
+	}
+}
+
+func TestParseMatrix(t *testing.T) {
+	m, err := parseMatrix([]string{"-row", "5.10", "-skip", "Doc", "-file", "/docs:../../docs", "./a", "./b", "--", "-update"})
+	if err != nil || !slices.Equal(m.packages, []string{"./a", "./b"}) || !slices.Equal(m.testArgs, []string{"-update"}) || m.skip != "Doc" ||
+		!slices.Equal(m.files, []string{"/docs:../../docs"}) {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	for _, args := range [][]string{{}, {"-row", "5.10"}, {"-jobs", "0", "./a"}} {
+		if _, err := parseMatrix(args); err == nil {
+			t.Errorf("%q is no error", args)
+		}
+	}
+}
+
 func result(name, kernel string, change func(*rowResult)) rowResult {
 	r := rowResult{row: vmtests.Row{Name: name, Arch: "amd64"}, kernel: kernel, label: kernel + ".1-1", booted: true, tally: tally{passed: 5}, time: time.Second}
 	if change != nil {

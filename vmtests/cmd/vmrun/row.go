@@ -6,9 +6,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,9 +85,9 @@ func (m *matrixOptions) runTests(ctx context.Context, res *rowResult, t testBina
 	}
 	res.failed = true
 	fmt.Fprintf(text, "--- output of %s on %s\n", t.pkg, res.row.Name)
-	writeLast(text, log.String(), 200)
+	writeFailures(text, log.String(), got.failed)
 	if names := got.topFailed(); m.run == "" && len(names) > 0 {
-		o.command = append(o.command, "-test.run=^("+strings.Join(names, "|")+")$")
+		o.command = slices.Insert(o.command, 2, "-test.run=^("+strings.Join(names, "|")+")$") // before the tests' own arguments
 	}
 	report(text, o, run)
 }
@@ -109,6 +109,10 @@ func (m *matrixOptions) rowOptions(row vmtests.Row, t testBinary) (*options, err
 	if m.run != "" {
 		o.command = append(o.command, "-test.run="+m.run)
 	}
+	if m.skip != "" {
+		o.command = append(o.command, "-test.skip="+m.skip)
+	}
+	o.command = append(o.command, m.testArgs...)
 	if m.out != "" {
 		o.out = filepath.Join(m.out, row.Name, t.name())
 	}
@@ -127,12 +131,4 @@ func (m *matrixOptions) keepLog(row vmtests.Row, t testBinary, log []byte) error
 		return fmt.Errorf("keep output: %w", err)
 	}
 	return nil
-}
-
-// writeLast writes the last n lines without the framing bytes of test2json.
-func writeLast(w io.Writer, log string, n int) {
-	lines := strings.SplitAfter(strings.ReplaceAll(log, framing, ""), "\n")
-	for _, l := range lines[max(0, len(lines)-n):] {
-		io.WriteString(w, l)
-	}
 }
