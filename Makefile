@@ -6,7 +6,7 @@ export CGO_ENABLED ?= 0
 export GOFLAGS := -buildvcs=false
 export PATH := $(dir $(GO)):$(PATH)
 
-.PHONY: build run test generate clean
+.PHONY: build run test generate vm vm-all clean
 
 build:
 	@$(if $(GO),,exit 1)
@@ -25,6 +25,14 @@ generate:
 	@.ci/apt-install clang-19 llvm-19 libbpf-dev
 	go generate ./internal/probes
 	clang-19 --version | head -n 1 >internal/probes/clang-version
+
+# The tests that matter on another kernel, in a virtual machine: make vm KERNEL=6.12, or KERNEL=path/to/bzImage.
+KERNEL ?= 6.12
+vm:
+	@.ci/vm $(KERNEL)
+
+vm-all:
+	@.ci/vm
 
 clean:
 	rm -rf build
