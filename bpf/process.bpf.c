@@ -397,25 +397,27 @@ int BPF_PROG(process_fork, struct task_struct *creator, struct task_struct *chil
 	return 0;
 }
 
+static __always_inline bool is_first(struct task_struct *task)
+{
+	struct exited key = { .start = task->group_leader->start_boottime, .tgid = task->tgid };
+	__u8 one = 1;
+
+	return bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST) == 0;
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
-	struct exited key = {};
 	struct record *e;
 	struct counters *c;
 	struct scratch *s;
-	__u8 one = 1;
 	__u32 slot;
 
-	if (task->signal->live.counter != 0)
+	if (task->signal->live.counter != 0 || stopped)
 		return 0; /* other threads live on */
-	if (stopped)
-		return 0;
-	key.tgid = task->tgid;
-	key.start = task->group_leader->start_boottime;
-	if (bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST))
-		return 0;
-	s = record_begin(KIND_EXIT, &slot, &c);
+	cpu_hold();
+	s = is_first(task) ? record_begin(KIND_EXIT, &slot, &c) : NULL;
+	cpu_release(); /* record_begin holds it too */
 	if (!s)
 		return 0;
 	e = process_fill(s, KIND_EXIT, slot, task);

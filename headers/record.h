@@ -131,29 +131,56 @@ static __always_inline struct counters *counters_of(__u32 kind)
 }
 
 /*
+ * Since Linux 7.0 programs on tracepoints can be preempted. Then another task on
+ * the CPU would find its slot taken, or worse, take it half way, and the kernel
+ * would skip the program for it. Set by the loader where the kernel takes it;
+ * before 7.0 tracepoints themselves run with preemption off.
+ */
+const volatile bool hold_cpu = false;
+extern void bpf_preempt_disable(void) __weak __ksym;
+extern void bpf_preempt_enable(void) __weak __ksym;
+
+static __always_inline void cpu_hold(void)
+{
+	if (hold_cpu)
+		bpf_preempt_disable();
+}
+
+static __always_inline void cpu_release(void)
+{
+	if (hold_cpu)
+		bpf_preempt_enable();
+}
+
+/*
  * Counts one event of the kind as generated and hands out this CPU's slot, or
  * NULL after counting it as dropped. The slot is free unless a program of the
  * same family was interrupted half way: an interrupt's program runs to its end
- * before the interrupted one goes on, so plain loads and stores suffice.
+ * before the interrupted one goes on, so plain loads and stores suffice. Until
+ * record_end the task stays on its CPU.
  */
 static __always_inline struct scratch *record_begin(__u32 kind, __u32 *slot, struct counters **c)
 {
 	struct scratch *s;
 
+	cpu_hold();
 	if (stopped)
-		return NULL;
+		goto out;
 	*c = counters_of(kind);
 	if (!*c)
-		return NULL;
+		goto out;
 	count((*c)->generated);
 	*slot = bpf_get_smp_processor_id();
 	s = bpf_map_lookup_elem(&scratch, slot);
 	if (!s || s->busy) {
 		count_drop(*c, &(*c)->dropped_scratch_busy);
-		return NULL;
+		goto out;
 	}
 	s->busy = 1;
 	return s;
+out:
+	cpu_release();
+	return NULL;
 }
 
 static __always_inline void header_fill(struct header *h, struct scratch *s, __u32 kind, __u32 slot,
@@ -190,6 +217,7 @@ static __always_inline void record_end(struct scratch *s, struct counters *c)
 	if (len > RECORD_MAX_LEN || bpf_ringbuf_output(&critical, s->data, len, flags))
 		count_drop(c, &c->dropped_ring_full);
 	s->busy = 0;
+	cpu_release();
 }
 
 #endif

@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
+	"sensor/internal/events"
 	"sensor/vmtests/acts"
 )
 
@@ -33,13 +35,19 @@ func TestNothingLostAtDefaults(t *testing.T) {
 	s := start(t)
 	storm(t)
 	balance := s.stop()
+	if preemptible() { // docs/hooks.md: there the kernel itself skips programs, and counts it
+		delete(balance.Dropped, events.ReasonRecursion.String())
+	}
 	if lost := balance.Lost(); lost != 0 {
 		t.Errorf("%d events were lost: %v", lost, balance.Dropped)
 	}
-	if n := count(s.documents(), "exec"); n != balance.Delivered["exec"] || n < 2000 {
+	if n := count(s.documents(), "exec"); n != balance.Delivered["exec"] || n < 2000 && !preemptible() {
 		t.Errorf("%d exec documents; the ledger says %d delivered; the storm has 2000", n, balance.Delivered["exec"])
 	}
 }
+
+// preemptible is true for kernels whose tracepoint programs can be preempted, Linux 7.0 and later.
+func preemptible() bool { return strings.HasPrefix(row(), "7.") }
 
 // TestSmallestRing floods a ring of one page: most is lost, all of it is counted
 // and told.

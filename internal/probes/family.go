@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -117,4 +118,24 @@ func (f *family) iterate(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return b, nil
+}
+
+// canHoldCPU reports whether the kernel loads the programs with preemption
+// turned off inside, which they need since Linux 7.0. Before 6.10 there is no
+// way to, and before 6.15 not around a call of a global function.
+func canHoldCPU(spec *ebpf.CollectionSpec, cache *btf.Cache) bool {
+	const simplest = processProgProcessFork
+	only := spec.Copy()
+	only.Programs = map[string]*ebpf.ProgramSpec{simplest: only.Programs[simplest]}
+	only.Maps[processMapCritical].MaxEntries = uint32(os.Getpagesize())
+	only.Maps[processMapScratch].MaxEntries = 1
+	if only.Variables[processVarHoldCpu].Set(true) != nil {
+		return false
+	}
+	c, err := ebpf.NewCollectionWithOptions(only, ebpf.CollectionOptions{Cache: cache})
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
 }

@@ -187,6 +187,7 @@ const (
 	processVarCaptureEnv       = "capture_env"
 	processVarCriticalBytes    = "critical_bytes"
 	processVarEpoch            = "epoch"
+	processVarHoldCpu          = "hold_cpu"
 	processVarIterSlot         = "iter_slot"
 	processVarLastWake         = "last_wake"
 	processVarLiveSince        = "live_since"
@@ -271,6 +272,7 @@ type processVariableSpecs struct {
 	CaptureEnv    *ebpf.VariableSpec `ebpf:"capture_env"`
 	CriticalBytes *ebpf.VariableSpec `ebpf:"critical_bytes"`
 	Epoch         *ebpf.VariableSpec `ebpf:"epoch"`
+	HoldCpu       *ebpf.VariableSpec `ebpf:"hold_cpu"`
 	IterSlot      *ebpf.VariableSpec `ebpf:"iter_slot"`
 	LastWake      *ebpf.VariableSpec `ebpf:"last_wake"`
 	LiveSince     *ebpf.VariableSpec `ebpf:"live_since"`
@@ -329,6 +331,7 @@ type processVariables struct {
 	CaptureEnv    *ebpf.Variable `ebpf:"capture_env"`
 	CriticalBytes *ebpf.Variable `ebpf:"critical_bytes"`
 	Epoch         *ebpf.Variable `ebpf:"epoch"`
+	HoldCpu       *ebpf.Variable `ebpf:"hold_cpu"`
 	IterSlot      *ebpf.Variable `ebpf:"iter_slot"`
 	LastWake      *ebpf.Variable `ebpf:"last_wake"`
 	LiveSince     *ebpf.Variable `ebpf:"live_since"`

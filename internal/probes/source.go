@@ -211,7 +211,11 @@ func (s *Source) prepare() error {
 			return fmt.Errorf("set %s: %w", name, err)
 		}
 	}
-	if s.family, err = newFamily(spec, btf.NewCache()); err != nil {
+	cache := btf.NewCache()
+	if err := spec.Variables[processVarHoldCpu].Set(canHoldCPU(spec, cache)); err != nil {
+		return fmt.Errorf("set %s: %w", processVarHoldCpu, err)
+	}
+	if s.family, err = newFamily(spec, cache); err != nil {
 		return err
 	}
 	s.reader, err = ringbuf.NewReader(s.family.shared.Maps[processMapCritical])
