@@ -70,16 +70,17 @@ func TestUnprivileged(t *testing.T) {
 	s := command(t)
 	s.stats = "/dev/null"
 	s.cmd.Args = []string{"sensor"}
-	binary := filepath.Join(t.TempDir(), "sensor")
-	copyFile(t, "/proc/self/exe", binary)
-	for dir := filepath.Dir(binary); dir != "/"; dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil && dir != os.TempDir() {
-			break
-		}
-		if dir == os.TempDir() {
-			break
-		}
+	// Not t.TempDir, which only its owner can enter.
+	dir, err := os.MkdirTemp("", "unprivileged-")
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "sensor")
+	copyFile(t, "/proc/self/exe", binary)
 	s.cmd.Path = binary
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	var said bytes.Buffer
