@@ -33,14 +33,20 @@ const outside = "outside" // of the act
 var aProcess = []string{"pid", "entity_id", "name", "executable", "args", "args_count", "interactive", "start",
 	"working_directory", "user", "group", "real_user", "real_group", "tty"}
 
+// inherited lists what a process has from its creator, whoever runs the tests,
+// until it changes that. The limit of what it can do is the harness's too.
+var inherited = []string{"process.tty", "process.supplemental_groups", "sensor.login", "process.thread.capabilities.permitted"}
+
 // A normaliser puts names in place of what differs from run to run.
 type normaliser struct {
-	names    map[string]string         // pid → P1, its children P1.1, P1.2: whichever ran first
-	entities map[string]string         // entity id → E1.1
-	counted  map[string]map[string]int // thread ids, inodes of each type, cgroups, in order of appearance
-	known    map[string]map[string]any // pid → its process in its last document
-	first    map[string]any            // the act's first document: what it has from outside
-	text     func(string) string
+	names     map[string]string         // pid → P1, its children P1.1, P1.2: whichever ran first
+	entities  map[string]string         // entity id → E1.1
+	counted   map[string]map[string]int // thread ids, inodes of each type, cgroups, in order of appearance
+	known     map[string]map[string]any // pid → its process in its last document
+	first     map[string]any            // the act's first document
+	inherited map[string]any            // dotted path → what the act has from outside
+	begun     bool                      // its first exec was seen
+	text      func(string) string
 }
 
 // normalise gives the documents of an act: process by process, each in the
@@ -54,6 +60,10 @@ func normalise(t *testing.T, r acts.Result, docs []map[string]any) []content {
 		t.Fatalf("no document of process %d", r.PID)
 	}
 	n.first = own[0]
+	n.inherited = map[string]any{}
+	for _, path := range inherited {
+		n.inherited[path] = field(n.first, path)
+	}
 	// What a relative is compared with are documents that were emitted before.
 	for _, doc := range own {
 		process := doc["process"].(map[string]any)
@@ -186,7 +196,16 @@ func (n *normaliser) reduce(doc map[string]any, action string) {
 		delete(event, name)
 	}
 	process := doc["process"].(map[string]any)
-	delete(process, "entry_leader")
+	delete(process, "entry_leader") // it tells how whoever runs the tests came in
+	for _, path := range inherited[:3] {
+		top, name, _ := strings.Cut(path, ".")
+		if object, ok := doc[top].(map[string]any); ok && reflect.DeepEqual(object[name], n.inherited[path]) {
+			delete(object, name)
+		}
+	}
+	if process["tty"] == nil && process["interactive"] == true {
+		process["interactive"] = false
+	}
 	args, _ := process["args"].([]any)
 	for _, copied := range []string{"command_line", "title"} {
 		if process[copied] == joined(args) {
@@ -203,8 +222,8 @@ func (n *normaliser) reduce(doc map[string]any, action string) {
 			process[name] = outside
 		}
 		delete(process["thread"].(map[string]any), "name")
-	case action == "exec" && n.counted["exec"] == nil:
-		n.count("exec", "first")
+	case action == "exec" && !n.begun:
+		n.begun = true
 		process["previous"] = outside
 	}
 }
@@ -266,6 +285,8 @@ func (n *normaliser) value(path string, v any) any {
 		return fmt.Sprint("N", n.count(path, number(v)))
 	case strings.HasPrefix(path, "sensor.cgroup."):
 		return fmt.Sprint("C", n.count(path, v.(string)))
+	case path == "sensor.login.session":
+		return fmt.Sprint("S", n.count(path, number(v)))
 	case strings.HasPrefix(path, "process.thread.capabilities."):
 		return n.capabilities(v.([]any))
 	case strings.HasSuffix(path, "char_device.minor"):
@@ -282,17 +303,20 @@ func (n *normaliser) value(path string, v any) any {
 
 // capabilities says which of the harness's are there or, if fewer are not, which are not.
 func (n *normaliser) capabilities(list []any) any {
-	all, _ := field(n.first, "process.thread.capabilities.permitted").([]any)
-	var has, lacks []string
+	all, _ := n.inherited["process.thread.capabilities.permitted"].([]any)
+	has, lacks := []any{}, []any{"all but"}
 	for _, name := range all {
 		if slices.Contains(list, name) {
-			has = append(has, name.(string))
+			has = append(has, name)
 		} else {
-			lacks = append(lacks, name.(string))
+			lacks = append(lacks, name)
 		}
 	}
-	if len(lacks) < len(has) {
-		return strings.Join(append([]string{"all but"}, lacks...), " ")
+	switch {
+	case len(has) == len(all):
+		return "all"
+	case len(lacks) < len(has):
+		return lacks
 	}
 	return has
 }

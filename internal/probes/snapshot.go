@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"sensor/internal/events"
 )
@@ -98,13 +99,19 @@ func (s *Source) others(proc Proc, seen map[uint32]bool) ([]*events.Event, error
 	if err != nil {
 		return nil, err
 	}
+	before := s.liveSince
+	if len(seen) > 0 {
+		// /proc rounds start times down to 10 ms. What it shows of the last 10 ms
+		// and the iterator did not has started since, and is in the ring.
+		before -= uint64(10 * time.Millisecond)
+	}
 	var others []*events.Event
 	for _, pid := range pids {
 		if seen[pid] {
 			continue
 		}
 		p, err := proc.Process(pid)
-		if err != nil || p.StartKey >= s.liveSince {
+		if err != nil || p.StartKey >= before {
 			continue // it is gone, or the ring has it
 		}
 		others = append(others, &events.Event{

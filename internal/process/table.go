@@ -123,7 +123,9 @@ func (t *Table) inherit(p *events.Process, from *entry) {
 	}
 	image := from.process
 	p.Args, p.Filename, p.Script, p.Env, p.Redacted = image.Args, image.Filename, image.Script, image.Env, image.Redacted
-	if p.Executable.Name == "" {
+	// What the kernel says at an exit depends on its version: the memory is gone
+	// by then before Linux 6.16, and after it the path is as it is then.
+	if image.Executable.Name != "" {
 		p.Executable = image.Executable
 		p.Name = image.Name
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/prometheus/procfs"
 
@@ -122,7 +123,11 @@ func (r *Reader) describe(pid uint32, stat procfs.ProcStat) (*events.Process, er
 	if proc, err := r.fs.Proc(int(pid)); err == nil {
 		p.Cgroup = r.cgroup(proc)
 	}
-	r.describeImage(p, r.imageDir(pid, stat))
+	living := r.imageDir(pid, stat)
+	if tid, err := strconv.ParseUint(filepath.Base(living), 10, 32); err == nil {
+		p.TID = uint32(tid)
+	}
+	r.describeImage(p, living)
 	return p, nil
 }
 
