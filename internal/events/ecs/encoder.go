@@ -274,6 +274,12 @@ func (e *Encoder) sensorProcess(ev *events.Event, p *events.Process) {
 	marks(w, "env_vars", events.Path{Cut: ev.Kind == events.KindExec && p.Env.Cut})
 	marks(w, "supplemental_groups", events.Path{Cut: p.Credentials.GroupsCut})
 	w.flag("redacted", p.Redacted || ev.Attempt != nil && ev.Attempt.Redacted)
+	if c := &p.Credentials; c.Known && c.FS.ID != c.Effective.ID {
+		w.user("fs_user", "", c.FS)
+	}
+	if c := &p.Credentials; c.Known && c.FSGroup.ID != c.EffectiveGroup.ID {
+		w.group("fs_group", "", c.FSGroup)
+	}
 	if c := &p.Credentials; c.Known && c.LoginUID != events.Unset {
 		w.open("login")
 		w.number("uid", uint64(c.LoginUID))

@@ -62,6 +62,7 @@ var ours = []string{
 	"sensor.exec.",
 	"sensor.executable.",
 	"sensor.exit.",
+	"sensor.fs_user.", "sensor.fs_group.",
 	"sensor.login.",
 	"sensor.namespaces.",
 	"sensor.redacted",
