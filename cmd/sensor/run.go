@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -106,6 +107,7 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 		QueueBytes:  int64(settings.Limits.Queue.Bytes),
 		Grace:       settings.Shutdown.Grace,
 	})
+	debug.FreeOSMemory() // the kernel's types, which loading has read: half of all memory
 	log.Info("ready")
 	return p.Run(ctx, plan.Sources)
 }
