@@ -61,7 +61,10 @@ func TestSmallestRing(t *testing.T) {
 		if field(doc, "event.action") != "events_lost" {
 			continue
 		}
-		if stage := field(doc, "sensor.loss.stage"); stage != "ring" {
+		switch stage := field(doc, "sensor.loss.stage"); {
+		case stage == "recursion" && preemptible():
+			continue
+		case stage != "ring":
 			t.Errorf("lost at stage %v, want ring", stage)
 		}
 		n, err := strconv.ParseUint(field(doc, "sensor.loss.count").(json.Number).String(), 10, 64)
