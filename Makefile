@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
+ifneq ($(MAKECMDGOALS),clean)
 GO := $(shell .ci/setup-go)
+endif
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 export CGO_ENABLED ?= 0
 export GOFLAGS := -buildvcs=false

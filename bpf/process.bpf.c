@@ -397,12 +397,15 @@ int BPF_PROG(process_fork, struct task_struct *creator, struct task_struct *chil
 	return 0;
 }
 
+#define EEXIST 17
+
 static __always_inline bool is_first(struct task_struct *task)
 {
 	struct exited key = { .start = task->group_leader->start_boottime, .tgid = task->tgid };
 	__u8 one = 1;
 
-	return bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST) == 0;
+	/* Only this error says that somebody was before us; any other must not cost the event. */
+	return bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST) != -EEXIST;
 }
 
 SEC("tp_btf/sched_process_exit")
@@ -540,7 +543,7 @@ __noinline int attempt_step(__u32 slot)
 static __always_inline int attempt_end(struct syscall_exit *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct attempt *found, attempt;
+	struct attempt *found, attempt = {}; /* without the note the event still counts, and lacks what it was asked for */
 	struct task_struct *task;
 	struct record *e;
 	struct counters *c;
@@ -550,10 +553,10 @@ static __always_inline int attempt_end(struct syscall_exit *ctx)
 	int i;
 
 	found = bpf_map_lookup_elem(&attempts, &id);
-	if (!found)
-		return 0;
-	attempt = *found;
-	bpf_map_delete_elem(&attempts, &id);
+	if (found) {
+		attempt = *found;
+		bpf_map_delete_elem(&attempts, &id);
+	}
 	/* Beyond the errors of user space are the kernel's own: to be restarted, or killed by a sibling's exec. */
 	if (ctx->result >= 0 || ctx->result < -MAX_USER_ERRNO)
 		return 0;
@@ -581,7 +584,7 @@ static __always_inline int attempt_end(struct syscall_exit *ctx)
 	for (i = 0; i < ATTEMPT_ARGS; i++)
 		if (attempt_step(slot))
 			break;
-	if (i == ATTEMPT_ARGS || s->walk.marks)
+	if (i == ATTEMPT_ARGS || s->walk.marks || !attempt.argv)
 		e->flags |= FLAG_ARGS_CUT;
 	e->tails[TAIL_ARGS] = s->position - position;
 	record_end(s, c);

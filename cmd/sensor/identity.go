@@ -15,7 +15,6 @@ import (
 	"sensor/internal/events"
 	"sensor/internal/events/ecs"
 	"sensor/internal/privacy"
-	"sensor/internal/process"
 )
 
 // identify reads who this host is. What is merely missing is logged: also the
@@ -37,14 +36,14 @@ func identify(log *slog.Logger, settings config.Config) (host.Host, error) {
 	return h, nil
 }
 
-// enrichers complete events, in this order: names before the process is shared
-// with later events, secrets before anything keeps them.
-func enrichers(h host.Host, settings config.Config) []events.Enricher {
+// enrichers complete events before the process table shares their processes
+// with later events: names, and secrets before anything keeps them.
+func enrichers(settings config.Config) []events.Enricher {
 	list := []events.Enricher{users.New(host.Root())}
 	if settings.Privacy.Redact != config.RedactOff {
 		list = append(list, privacy.New())
 	}
-	return append(list, process.NewTable(h.ID, h.BootID, int(settings.Limits.ProcessTable)))
+	return list
 }
 
 // everyDocument is what all documents of this sensor say.

@@ -49,6 +49,7 @@ func main() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1) // cheaper, and a bound on what a flood takes from the host: docs/design.md
 	}
+	signal.Ignore(syscall.SIGPIPE) // whoever read the log may leave: the events and the accounts go on
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -25,6 +25,7 @@ import (
 	"sensor/internal/export/stream"
 	"sensor/internal/pipeline"
 	"sensor/internal/probes"
+	"sensor/internal/process"
 	"sensor/internal/process/snapshot"
 )
 
@@ -51,10 +52,15 @@ func (c runCommand) Run(ctx context.Context, std streams) error {
 		defer cancel()
 	}
 	ledger := &events.Ledger{}
-	err = report(ctx, log, settings, ledger)
-	balance := ledger.Read()
+	var stats stats
+	stats.ProcessTable, err = report(ctx, log, settings, ledger)
+	stats.Balance = ledger.Read()
 	if c.Stats != "" {
-		err = errors.Join(err, writeStats(c.Stats, balance))
+		err = errors.Join(err, writeStats(c.Stats, stats))
+	}
+	balance := stats.Balance
+	if evicted := stats.ProcessTable.Evicted; evicted > 0 {
+		log.Warn("the process table was too small: some events lack their parents; raise limits.process_table", "evicted", evicted)
 	}
 	if lost := balance.Lost(); lost > 0 {
 		log.Warn("events were lost", "count", lost, "dropped", balance.Dropped)
@@ -68,15 +74,21 @@ func (c runCommand) Run(ctx context.Context, std streams) error {
 	return err
 }
 
+// stats are what --stats writes: the ledger, and what is known of processes.
+type stats struct {
+	events.Balance
+	ProcessTable process.Stats `json:"process_table"`
+}
+
 // report runs the pipeline from the kernel to the output.
-func report(ctx context.Context, log *slog.Logger, settings config.Config, ledger *events.Ledger) (err error) {
+func report(ctx context.Context, log *slog.Logger, settings config.Config, ledger *events.Ledger) (known process.Stats, err error) {
 	about, err := identify(log, settings)
 	if err != nil {
-		return err
+		return known, err
 	}
 	sink, err := openSink(settings, about)
 	if err != nil {
-		return err
+		return known, err
 	}
 	defer func() { err = errors.Join(err, sink.Close(context.WithoutCancel(ctx))) }()
 
@@ -91,16 +103,17 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	plan, err := pipeline.Open([]events.Source{source}, feeding(settings))
 	defer func() { err = errors.Join(err, plan.Close()) }()
 	if err != nil {
-		return err
+		return known, err
 	}
 	if err := announce(log, settings, plan, source); err != nil {
-		return err
+		return known, err
 	}
+	table := process.NewTable(about.ID, about.BootID, int(settings.Limits.ProcessTable))
 	p := pipeline.New(pipeline.Options{
 		Log:         log,
 		Ledger:      ledger,
 		IDs:         events.NewIDs(about.BootID, "sensor"),
-		Enrichers:   enrichers(about, settings),
+		Enrichers:   append(enrichers(settings), table),
 		Keep:        wanted(settings),
 		Sink:        sink,
 		QueueEvents: settings.Limits.Queue.Events,
@@ -109,7 +122,8 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	})
 	debug.FreeOSMemory() // the kernel's types, which loading has read: half of all memory
 	log.Info("ready")
-	return p.Run(ctx, plan.Sources)
+	err = p.Run(ctx, plan.Sources)
+	return table.Stats(), err
 }
 
 func openProc(self uint32, wall func(boot uint64) time.Time) (probes.Proc, error) {
@@ -191,8 +205,8 @@ func openSink(settings config.Config, h host.Host) (events.Sink, error) {
 	return stream.Stdout(encode), nil
 }
 
-func writeStats(path string, balance events.Balance) error {
-	b, err := json.MarshalIndent(balance, "", "  ")
+func writeStats(path string, stats stats) error {
+	b, err := json.MarshalIndent(stats, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write stats: %w", err)
 	}

@@ -16,6 +16,7 @@ const (
 	ReasonRecursion   Reason = iota // the kernel skipped the program: it ran already on this CPU
 	ReasonScratchBusy               // the program found its slot taken
 	ReasonRingFull                  // user space read too slowly
+	ReasonReader                    // the ring could not be read any more
 	ReasonDecode                    // the record could not be decoded
 	ReasonQueueFull                 // the sink took events too slowly
 	ReasonWrite                     // the sink failed
@@ -25,7 +26,7 @@ const (
 )
 
 var reasonNames = [reasonCount]string{
-	"recursion", "scratch_busy", "ring", "decode", "queue", "write", "closed", "shutdown",
+	"recursion", "scratch_busy", "ring", "reader", "decode", "queue", "write", "closed", "shutdown",
 }
 
 func (r Reason) String() string { return reasonNames[r] }

@@ -4,6 +4,7 @@ package probes
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/cilium/ebpf"
 
@@ -74,6 +75,35 @@ func (c *counters) read(ledger *events.Ledger, clock *Clock) ([]events.Loss, err
 		return losses, fmt.Errorf("set epoch: %w", err)
 	}
 	return losses, nil
+}
+
+// sent is how many records of the kind went into the ring, at the last reading.
+func (c *counters) sent(kind events.Kind) uint64 {
+	var n uint64
+	for _, cpu := range c.seen[kind] {
+		n += cpu.Generated - cpu.DroppedRingFull - cpu.DroppedScratchBusy
+	}
+	return n
+}
+
+// standStill returns when no program has counted anything for a while.
+func (c *counters) standStill() error {
+	for before, still := ^uint64(0), 0; still < 3; time.Sleep(50 * time.Millisecond) {
+		var now uint64
+		for kind := range c.programs {
+			var cpus []processCounters
+			if err := c.counts.Lookup(uint32(kind), &cpus); err != nil {
+				return fmt.Errorf("read counters of %s: %w", kind, err)
+			}
+			for _, cpu := range cpus {
+				now += cpu.Generated + cpu.DroppedRingFull + cpu.DroppedScratchBusy
+			}
+		}
+		if still++; now != before {
+			before, still = now, 0
+		}
+	}
+	return nil
 }
 
 // readRecursion sums how often the kernel skipped the kind's programs since the last reading.

@@ -28,7 +28,7 @@ func kindRows() []kindRow {
 		{events.KindFork, decodeProcess, []variant{{"tracepoint", []string{"process_fork"}}}},
 		{events.KindExec, decodeProcess, []variant{{"tracepoint", []string{"process_exec"}}}},
 		{events.KindExit, decodeProcess, []variant{{"tracepoint", []string{"process_exit"}}}},
-		{events.KindExecFailed, decodeProcess, []variant{{"tracepoint", []string{"execve_enter", "execveat_enter", "execve_exit", "execveat_exit"}}}},
+		{events.KindExecFailed, decodeProcess, []variant{{"tracepoint", []string{"execve_exit", "execveat_exit", "execve_enter", "execveat_enter"}}}},
 		{events.KindAlreadyRunning, decodeProcess, []variant{{"iterator", []string{snapshotProgram}}, {"procfs", nil}}},
 	}
 }

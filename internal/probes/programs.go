@@ -23,7 +23,7 @@ type program struct {
 	args  []string // types of the hook's arguments, as C writes them; nil where they are the same on every kernel
 	since string   // Linux version from which the hook can be used as it is here
 	why   string
-	notes bool // only takes notes for another program: it makes no records, so none is lost when it is skipped
+	notes bool // only takes notes for another program: when it is skipped that one's event lacks them, but is there
 }
 
 func programs() []program {

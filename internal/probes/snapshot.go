@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"sensor/internal/events"
 )
@@ -35,6 +34,7 @@ func (s *Source) snapshot(emit func(*events.Event)) error {
 				e.Process.Args = events.Args{Packed: packed, Cut: !strings.HasSuffix(packed, "\x00")}
 			}
 		}
+		errs = append(errs, s.dropStaleArgs(found))
 		others, err := s.others(proc, seen)
 		found = append(found, others...)
 		errs = append(errs, err)
@@ -92,6 +92,22 @@ func (s *Source) iterated(seen map[uint32]bool) (found []*events.Event, self uin
 // procSlot stands for a scratch slot in the ids of what came from /proc.
 const procSlot = 1 << 16
 
+// dropStaleArgs takes the arguments from processes that have executed another
+// program since the iterator saw them: they may be the other program's.
+func (s *Source) dropStaleArgs(found []*events.Event) error {
+	again, _, err := s.iterated(map[uint32]bool{})
+	now := map[uint32]uint64{}
+	for _, e := range again {
+		now[e.Process.PID] = e.Process.ExecID
+	}
+	for _, e := range found {
+		if id, ok := now[e.Process.PID]; !ok || id != e.Process.ExecID {
+			e.Process.Args = events.Args{}
+		}
+	}
+	return err
+}
+
 // others gives the processes of /proc that the iterator did not show. Some
 // kernels hide the first process from it.
 func (s *Source) others(proc Proc, seen map[uint32]bool) ([]*events.Event, error) {
@@ -99,19 +115,13 @@ func (s *Source) others(proc Proc, seen map[uint32]bool) ([]*events.Event, error
 	if err != nil {
 		return nil, err
 	}
-	before := s.liveSince
-	if len(seen) > 0 {
-		// /proc rounds start times down to 10 ms. What it shows of the last 10 ms
-		// and the iterator did not has started since, and is in the ring.
-		before -= uint64(10 * time.Millisecond)
-	}
 	var others []*events.Event
 	for _, pid := range pids {
 		if seen[pid] {
 			continue
 		}
 		p, err := proc.Process(pid)
-		if err != nil || p.StartKey >= before {
+		if err != nil || p.StartKey >= s.liveSince {
 			continue // it is gone, or the ring has it
 		}
 		others = append(others, &events.Event{

@@ -56,6 +56,7 @@ type Source struct {
 	reader   *ringbuf.Reader
 	rows     map[events.Kind]kindRow
 	plan     []Service
+	received [events.KindCount]uint64 // records, also those that could not be decoded
 	// Boot time in ns: who starts from then on is a fork, who started before is in the snapshot.
 	liveSince uint64
 }
@@ -108,10 +109,14 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 		got = append(got, row.kind)
 	}
 	if len(got) > 0 {
-		errs = append(errs, s.golive())
+		if err := s.golive(); err != nil {
+			return nil, errors.Join(append(errs, err)...)
+		}
 	}
 	return got, errors.Join(errs...)
 }
+
+const procTick = uint64(10 * time.Millisecond) // USER_HZ is 100 on every architecture that we run on
 
 // lead is how far in the future liveSince lies when the programs learn it.
 const lead = 20 * time.Millisecond
@@ -122,7 +127,8 @@ func (s *Source) golive() error {
 	if err != nil {
 		return err
 	}
-	s.liveSince = now + uint64(lead)
+	// A multiple of the unit of /proc, which rounds start times down: so both know who started before.
+	s.liveSince = (now + uint64(lead)) / procTick * procTick
 	if err := s.family.shared.Variables[processVarLiveSince].Set(s.liveSince); err != nil {
 		return fmt.Errorf("set %s: %w", processVarLiveSince, err)
 	}
@@ -246,6 +252,13 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 	wait := heartbeat
 	s.reader.SetDeadline(time.Now().Add(wait))
 	for {
+		if !stopped && ctx.Err() != nil { // Flush is only noticed once the ring is empty, which a flood may never let it be
+			stopped = true
+			if err := s.stop(); err != nil {
+				s.options.Log.Error("stopping the programs", "error", err)
+			}
+			s.reader.Flush()
+		}
 		err := s.reader.ReadInto(&record)
 		switch {
 		case err == nil:
@@ -258,14 +271,9 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 		case errors.Is(err, ringbuf.ErrFlushed) && stopped:
 			return s.account(emit)
 		case errors.Is(err, ringbuf.ErrFlushed):
-			if err := s.stop(); err != nil {
-				s.options.Log.Error("stopping the programs", "error", err)
-			}
-			stopped = true
-			s.reader.Flush()
-			continue
+			continue // ctx has ended
 		default:
-			return fmt.Errorf("read ring: %w", err)
+			return errors.Join(fmt.Errorf("read ring: %w", err), s.stop(), s.account(emit), s.abandon(emit))
 		}
 		if time.Since(counted) >= heartbeat {
 			counted = time.Now()
@@ -286,6 +294,7 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 // receive turns one record into an event. What cannot be decoded is counted and said.
 func (s *Source) receive(raw []byte, emit func(*events.Event)) {
 	e, h, err := s.decode(raw)
+	s.received[h.kind]++
 	if err != nil {
 		s.options.Ledger.Dropped(events.ReasonDecode, h.kind, 1)
 		s.options.Log.Error("decoding a record", "kind", h.kind, "error", err)
@@ -325,6 +334,17 @@ func (s *Source) account(emit func(*events.Event)) error {
 	return err
 }
 
+// abandon accounts for what stays in a ring that cannot be read any more.
+func (s *Source) abandon(emit func(*events.Event)) error {
+	for kind := range s.counters.programs {
+		if left := s.counters.sent(kind) - s.received[kind]; left > 0 {
+			s.options.Ledger.Dropped(events.ReasonReader, kind, left)
+			s.tell(events.Loss{Kind: kind, Stage: events.ReasonReader, CPU: -1, Count: left}, emit)
+		}
+	}
+	return nil
+}
+
 // tell puts a loss into the stream.
 func (s *Source) tell(loss events.Loss, emit func(*events.Event)) {
 	s.options.Ledger.Synthesized(events.KindEventsLost, 1)
@@ -340,7 +360,9 @@ func (s *Source) stop() error {
 	// preemption off, so it returns when the last of them has ended.
 	const membarrierCmdGlobal = 1
 	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierCmdGlobal, 0, 0); errno != 0 {
-		errs = append(errs, fmt.Errorf("wait for running programs: membarrier: %w", errno))
+		// Not there with nohz_full, or filtered by seccomp.
+		s.options.Log.Warn("waiting until the counters stand still", "membarrier", errno)
+		errs = append(errs, s.counters.standStill())
 	}
 	return errors.Join(errs...)
 }

@@ -28,10 +28,10 @@ type Table struct {
 
 // Stats of a table.
 type Stats struct {
-	Processes int    // known, alive or recently dead
-	Bytes     int    // kept, roughly
-	Evicted   uint64 // forgotten for want of room while they lived or were still referred to
-	Unknown   uint64 // events whose process was not in the table when it should have been
+	Processes int    `json:"processes"` // known, alive or recently dead
+	Bytes     int    `json:"bytes"`     // kept, roughly
+	Evicted   uint64 `json:"evicted"`   // forgotten for want of room while they lived or were still referred to
+	Unknown   uint64 `json:"unknown"`   // events whose process was not in the table when it should have been
 }
 
 // NewTable makes a table that keeps about maxBytes. hostID and bootID go into

@@ -94,6 +94,12 @@ func File(path string, encode Encode) (*Sink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open output: %w", err)
 	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		if err := f.Chmod(0o600); err != nil { // it may have been there, for all to read
+			f.Close()
+			return nil, fmt.Errorf("open output: %w", err)
+		}
+	}
 	s := &Sink{name: "file", file: f, encode: encode}
 	s.write = s.writePlain
 	if f.SetWriteDeadline(time.Time{}) == nil { // a FIFO or terminal
