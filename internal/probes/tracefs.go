@@ -19,8 +19,20 @@ func withTracefs(f func() error) error {
 		return f()
 	}
 	done := make(chan error)
-	go func() {
+	var mount func()
+	mount = func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		if unix.Gettid() == unix.Getpid() {
+			// But the first thread, for which the process is known, does not end. While it is held, another is taken.
+			defer runtime.UnlockOSThread()
+			taken := make(chan struct{})
+			go func() {
+				defer close(taken)
+				mount()
+			}()
+			<-taken
+			return
+		}
 		done <- func() error {
 			if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 				return fmt.Errorf("mount tracefs: unshare: %w", err)
@@ -33,6 +45,7 @@ func withTracefs(f func() error) error {
 			}
 			return f()
 		}()
-	}()
+	}
+	go mount()
 	return <-done
 }
