@@ -102,8 +102,8 @@ struct {
 
 /* Written by user space: the programs do nothing until all of them are attached, and after the end. */
 volatile __u32 stopped = 1;
-/* Written by user space at each reading of the counters. */
-volatile __u32 epoch = 0;
+/* Written by user space at each reading of the counters; they themselves begin with 0. */
+volatile __u32 epoch = 1;
 /* When the reader was last woken. A race loses nothing: user space looks at least once a second. */
 __u64 last_wake = 0;
 

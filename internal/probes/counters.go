@@ -14,14 +14,20 @@ import (
 // counters reads what the programs counted: the truth about what the kernel
 // generated and dropped. Sequence numbers could only hint at it.
 type counters struct {
-	counts   *ebpf.Map
-	epoch    *ebpf.Variable
-	programs map[events.Kind][]*loadedProgram
+	counts   interface{ Lookup(key, value any) error } // by kind, processCounters by CPU
+	epoch    interface{ Set(value any) error }
+	programs map[events.Kind][]runCounter
 
 	number    uint32                            // of the epoch
 	seen      map[events.Kind][]processCounters // by CPU, at the last reading
 	recursion map[events.Kind]map[string]uint64 // by program, at the last reading
 	truncated uint64
+}
+
+// A runCounter is a program, for how often the kernel skipped it.
+type runCounter interface {
+	Stats() (*ebpf.ProgramStats, error)
+	String() string
 }
 
 // read enters what is new into the ledger and returns a loss for each kind, CPU
@@ -107,7 +113,7 @@ func (c *counters) standStill() error {
 }
 
 // readRecursion sums how often the kernel skipped the kind's programs since the last reading.
-func (c *counters) readRecursion(kind events.Kind, programs []*loadedProgram) (uint64, error) {
+func (c *counters) readRecursion(kind events.Kind, programs []runCounter) (uint64, error) {
 	if c.recursion[kind] == nil {
 		c.recursion[kind] = map[string]uint64{}
 	}

@@ -90,9 +90,10 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 	}
 	s.rows = map[events.Kind]kindRow{}
 	s.counters = &counters{
+		number:    1,
 		counts:    s.family.shared.Maps[processMapCounts],
 		epoch:     s.family.shared.Variables[processVarEpoch],
-		programs:  map[events.Kind][]*loadedProgram{},
+		programs:  map[events.Kind][]runCounter{},
 		seen:      map[events.Kind][]processCounters{},
 		recursion: map[events.Kind]map[string]uint64{},
 	}
@@ -269,7 +270,11 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
 		case errors.Is(err, ringbuf.ErrFlushed) && stopped:
-			return s.account(emit)
+			err := s.account(emit)
+			if n := s.counters.truncated; n > 0 {
+				s.options.Log.Warn("long arguments were cut because the ring was filling; raise limits.rings.critical", "events", n)
+			}
+			return err
 		case errors.Is(err, ringbuf.ErrFlushed):
 			continue // ctx has ended
 		default:
