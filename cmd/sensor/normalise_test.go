@@ -161,8 +161,8 @@ func (n *normaliser) relative(process map[string]any, kin string) any {
 	kept := map[string]any{}
 	relative, ok := process[kin].(map[string]any)
 	if !ok {
-		if _, first := field(n.first, "process."+kin).(map[string]any); kin == "session_leader" && !first {
-			return outside // which a sensor may not know: nobody leads the session of the first processes
+		if _, first := field(n.first, "process."+kin).(map[string]any); (kin == "session_leader" || kin == "group_leader") && !first {
+			return outside // which a sensor may not know: nobody leads the first processes, and whoever led the tests may be gone
 		}
 		return nil
 	}
