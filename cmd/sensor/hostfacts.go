@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"sensor/internal/enrich/host"
 )
 
 // hostFacts are what decides, on a host, which sources can work.
@@ -33,7 +35,7 @@ func readHostFacts() hostFacts {
 		Lockdown:            readLockdown(),
 		Tracefs:             "not mounted",
 		Cgroup:              "not mounted",
-		InitialPIDNamespace: inInitialPIDNamespace(),
+		InitialPIDNamespace: host.InInitialPIDNamespace(),
 		Missing:             missingCapabilities(),
 	}
 	if unix.Uname(&uts) == nil {
@@ -81,13 +83,6 @@ func readLockdown() string {
 		return mode
 	}
 	return strings.TrimSpace(string(text))
-}
-
-// inInitialPIDNamespace compares with the fixed inode number of the first pid
-// namespace (PROC_PID_INIT_INO in include/linux/proc_ns.h).
-func inInitialPIDNamespace() bool {
-	link, err := os.Readlink("/proc/self/ns/pid")
-	return err == nil && link == "pid:[4026531836]"
 }
 
 type mount struct{ at, typ string }

@@ -50,6 +50,10 @@ type Process struct {
 	fragment atomic.Pointer[any]
 }
 
+// StartTick is how exactly /proc knows a start time, in ns; it rounds down.
+// USER_HZ is 100 on every architecture that we run on.
+const StartTick = 10_000_000
+
 // Family are the relatives of a process at the time of an event; nil where unknown.
 type Family struct {
 	Parent        *Process

@@ -117,8 +117,6 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 	return got, errors.Join(errs...)
 }
 
-const procTick = uint64(10 * time.Millisecond) // USER_HZ is 100 on every architecture that we run on
-
 // lead is how far in the future liveSince lies when the programs learn it.
 const lead = 20 * time.Millisecond
 
@@ -129,7 +127,7 @@ func (s *Source) golive() error {
 		return err
 	}
 	// A multiple of the unit of /proc, which rounds start times down: so both know who started before.
-	s.liveSince = (now + uint64(lead)) / procTick * procTick
+	s.liveSince = (now + uint64(lead)) / events.StartTick * events.StartTick
 	if err := s.family.shared.Variables[processVarLiveSince].Set(s.liveSince); err != nil {
 		return fmt.Errorf("set %s: %w", processVarLiveSince, err)
 	}

@@ -185,8 +185,7 @@ func (t *Table) find(pid uint32, start uint64) *entry {
 	return e
 }
 
-// tick is how exactly /proc knows a start time: USER_HZ is 100 on every architecture that we run on.
-const tick = 10_000_000 // ns
+const tick = events.StartTick
 
 // sameStart compares start times, of which either may be known only to the tick.
 func sameStart(a, b uint64) bool {

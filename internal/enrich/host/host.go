@@ -46,13 +46,20 @@ type Options struct {
 // ErrNoID says that nothing tells this host from another.
 var ErrNoID = errors.New("host.id is not configured")
 
+// InInitialPIDNamespace reports whether this process lives in the host's own pid
+// namespace, which has a fixed inode number.
+func InInitialPIDNamespace() bool {
+	const initial = "pid:[4026531836]" // PROC_PID_INIT_INO of include/linux/proc_ns.h
+	own, err := os.Readlink("/proc/self/ns/pid")
+	return err == nil && own == initial
+}
+
 // Root is the directory below which the host's files are: /proc/1/root where
 // that can be read and process 1 is the host's init, as in a container with the
 // host's pid namespace; else "/".
 func Root() string {
 	const init = "/proc/1/root"
-	const initialPIDNamespace = "pid:[4026531836]" // PROC_PID_INIT_INO of include/linux/proc_ns.h
-	if own, err := os.Readlink("/proc/self/ns/pid"); err != nil || own != initialPIDNamespace {
+	if !InInitialPIDNamespace() {
 		return "/"
 	}
 	if _, err := os.Stat(init + "/etc"); err != nil {

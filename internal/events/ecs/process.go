@@ -67,19 +67,7 @@ func maxKept(p *events.Process) int { return p.Size() + 3*len(p.Args.Packed) }
 
 // args writes the vector and how many there were, each if it is known.
 func args(w *writer, prefix string, a events.Args) {
-	if a.Packed != "" {
-		w.key("args")
-		w.b = append(w.b, '[')
-		exact := true
-		for arg := range a.All() {
-			w.comma()
-			exact = w.quote(arg) && exact
-		}
-		w.b = append(w.b, ']')
-		if !exact {
-			w.raws = append(w.raws, raw{prefix + "args", a.Packed})
-		}
-	}
+	packed(w, "args", prefix+"args", a)
 	if n := a.Len(); n > 0 {
 		w.number("args_count", uint64(n))
 	}
@@ -147,7 +135,7 @@ func (e *Encoder) process(ev *events.Event) {
 	w.closeOrDrop(begin)
 	e.relatives(ev)
 	if ev.Kind == events.KindExec {
-		environment(w, p.Env)
+		packed(w, "env_vars", "process.env_vars", p.Env)
 		f.putCommandLine(w, "title")
 	}
 	if end := ev.End; end != nil {
@@ -162,20 +150,21 @@ func (e *Encoder) process(ev *events.Event) {
 	w.close()
 }
 
-func environment(w *writer, env events.Args) {
-	if env.Packed == "" {
+// packed writes the strings of a vector as a list. field is its path for sensor.raw.
+func packed(w *writer, name, field string, vector events.Args) {
+	if vector.Packed == "" {
 		return
 	}
-	w.key("env_vars")
+	w.key(name)
 	w.b = append(w.b, '[')
 	exact := true
-	for v := range env.All() {
+	for s := range vector.All() {
 		w.comma()
-		exact = w.quote(v) && exact
+		exact = w.quote(s) && exact
 	}
 	w.b = append(w.b, ']')
 	if !exact {
-		w.raws = append(w.raws, raw{"process.env_vars", env.Packed})
+		w.raws = append(w.raws, raw{field, vector.Packed})
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
+
+	"sensor/internal/events"
 )
 
 // ErrGone says that there is no such process, or no longer: it ended, is a
@@ -73,9 +75,8 @@ func New(o Options) (*Reader, error) {
 	return r, nil
 }
 
-// tick is the unit of start times in /proc in ns: USER_HZ is 100 on every
-// architecture that we run on.
-const tick = 10_000_000
+// tick is the unit of start times in /proc.
+const tick = events.StartTick
 
 // start turns a start time of /proc into ns since boot, exact to the tick. ok is
 // false if it lies outside of what the time namespace of this process can show.
