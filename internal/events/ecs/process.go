@@ -67,7 +67,7 @@ func maxKept(p *events.Process) int { return p.Size() + 3*len(p.Args.Packed) }
 
 // args writes the vector and how many there were, each if it is known.
 func args(w *writer, prefix string, a events.Args) {
-	packed(w, "args", prefix+"args", a)
+	packed(w, prefix, "args", a)
 	if n := a.Len(); n > 0 {
 		w.number("args_count", uint64(n))
 	}
@@ -135,7 +135,7 @@ func (e *Encoder) process(ev *events.Event) {
 	w.closeOrDrop(begin)
 	e.relatives(ev)
 	if ev.Kind == events.KindExec {
-		packed(w, "env_vars", "process.env_vars", p.Env)
+		packed(w, "process.", "env_vars", p.Env)
 		f.putCommandLine(w, "title")
 	}
 	if end := ev.End; end != nil {
@@ -150,8 +150,8 @@ func (e *Encoder) process(ev *events.Event) {
 	w.close()
 }
 
-// packed writes the strings of a vector as a list. field is its path for sensor.raw.
-func packed(w *writer, name, field string, vector events.Args) {
+// packed writes the strings of a vector as a list. prefix and name are its path for sensor.raw.
+func packed(w *writer, prefix, name string, vector events.Args) {
 	if vector.Packed == "" {
 		return
 	}
@@ -164,7 +164,7 @@ func packed(w *writer, name, field string, vector events.Args) {
 	}
 	w.b = append(w.b, ']')
 	if !exact {
-		w.raws = append(w.raws, raw{field, vector.Packed})
+		w.raws = append(w.raws, raw{prefix + name, vector.Packed})
 	}
 }
 
