@@ -52,6 +52,7 @@ void num(const char *field, long long value);
 void id(const char *field, unsigned value); /* a number as a string */
 void yes(const char *field);
 void no(const char *field); /* the field is absent, or false */
+void leader(const char *field, pid_t pid); /* 0, of what descends from the kernel alone: absent */
 void strs(const char *field, char *const list[]);
 void ids(const char *field, const gid_t *list, int n); /* objects with an id */
 void raw(const char *field, const char *value, size_t len); /* exact bytes under sensor.raw */

@@ -44,14 +44,14 @@ static void group(void)
 
 	expect_exec(pid, path, true_argv);
 	num("process.group_leader.pid", pid);
-	num("process.session_leader.pid", getsid(0));
+	leader("process.session_leader.pid", getsid(0));
 	yes("process.group_leader.same_as_process");
 	no("process.session_leader.same_as_process");
 	said();
 	reap(pid);
 	pid = run(path, NULL, true_argv, role("exit:0"));
 	also("exec", pid); /* the neighbour: in this act's group */
-	num("process.group_leader.pid", getpgrp());
+	leader("process.group_leader.pid", getpgrp());
 	no("process.group_leader.same_as_process");
 	strs("process.group_leader.args", self_argv);
 	said();

@@ -164,8 +164,8 @@ void tell(const char *action, pid_t pid)
 	tell_control_group();
 	if (pid == getpid()) { /* else in another pid namespace */
 		num("process.vpid", pid);
-		num("process.group_leader.pid", getpgrp());
-		num("process.session_leader.pid", getsid(0));
+		leader("process.group_leader.pid", getpgrp());
+		leader("process.session_leader.pid", getsid(0));
 	}
 	said();
 }

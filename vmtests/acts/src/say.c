@@ -184,6 +184,14 @@ void no(const char *name)
 	puts_raw("null");
 }
 
+void leader(const char *name, pid_t pid)
+{
+	if (pid)
+		num(name, pid);
+	else
+		no(name);
+}
+
 static void put_list(char *const list[])
 {
 	put("[", 1);
