@@ -53,6 +53,7 @@ static void said_helper(char *const argv[])
 	num("process.parent.pid", parent);
 	str("process.working_directory", "/");
 	id("user.id", 0);
+	leader("process.session_leader.pid", 0);
 	said();
 	said_end(pid, 0);
 }
