@@ -10,7 +10,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
-#include "record.h"
+#include "scratch.h"
 #include "path.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

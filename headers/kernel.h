@@ -25,6 +25,7 @@ typedef _Bool bool;
 #define NULL ((void *)0)
 
 enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
@@ -34,6 +35,8 @@ enum bpf_map_type {
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
+	BPF_F_NO_PREALLOC = 1,
 	BPF_RB_NO_WAKEUP = 1,
 	BPF_RB_FORCE_WAKEUP = 2,
 	BPF_RB_AVAIL_DATA = 0,
@@ -107,6 +110,7 @@ struct hlist_bl_node {
 	struct hlist_bl_node **pprev;
 };
 struct inode {
+	unsigned short i_mode;
 	unsigned int i_nlink;
 };
 struct dentry {
@@ -130,14 +134,19 @@ struct path {
 };
 struct file {
 	struct path f_path;
+	struct inode *f_inode;
+	void *private_data;
 };
 struct fs_struct {
 	struct path root;
 	struct path pwd;
 };
 
+struct task_struct;
+struct files_struct;
 struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
+	struct task_struct *owner; /* CONFIG_MEMCG */
 	struct file *exe_file;
 };
 
@@ -212,6 +221,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct mm_struct *mm;
 	struct fs_struct *fs;
+	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	const struct cred *cred;
@@ -240,6 +250,12 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	__u32 fd;
+	struct file *file;
 };
 
 #pragma clang attribute pop

@@ -13,7 +13,7 @@
 
 #include <bpf/bpf_core_read.h>
 
-#include "record.h"
+#include "scratch.h"
 
 /* Marks: one path's are a byte of the record. */
 enum path_mark {

@@ -5,7 +5,10 @@ package main
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"os"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,10 +19,12 @@ import (
 	"sensor/vmtests/acts"
 )
 
+var onlyActs = flag.String("acts", "", "only the acts whose names match this `regexp`")
+
 // TestActs runs every act under one sensor and compares what the acts say they
 // did with what the sensor saw.
 func TestActs(t *testing.T) {
-	list := acts.List(t)
+	list := slices.DeleteFunc(acts.List(t), func(act acts.Act) bool { return !regexp.MustCompile(*onlyActs).MatchString(act.Name) })
 	older := map[string]*acts.Running{}
 	for _, act := range list {
 		if act.Older {
@@ -27,7 +32,7 @@ func TestActs(t *testing.T) {
 		}
 	}
 	// Room for a slow machine: from half a ring on long arguments are cut.
-	s := start(t, "--kinds", "exec,fork,exit,already_running,exec_failed",
+	s := start(t, "--kinds", "exec,fork,exit,already_running,exec_failed,connect,accept,close",
 		"-c", configFile(t, "limits: {rings: {critical: 64MiB}, queue: {events: 65536, bytes: 512MiB}}"))
 	ready := time.Now()
 	type run struct {
@@ -53,6 +58,7 @@ func TestActs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tracepoints := byTracepoints()
 	for _, act := range list {
 		t.Run(act.Name, func(t *testing.T) {
 			r := runs[act.Name]
@@ -65,7 +71,7 @@ func TestActs(t *testing.T) {
 				}
 				return at.After(r.begin.Add(-clocks)) && at.Before(r.end.Add(clocks))
 			}))
-			for _, err := range acts.Check(r.Result, docs) {
+			for _, err := range checkAct(r.Result, docs, tracepoints) {
 				t.Error(err)
 			}
 			if !servesFailedExecs(t) {

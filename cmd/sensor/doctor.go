@@ -55,7 +55,7 @@ func diagnose() diagnosis {
 	}
 	source := probes.New(probes.Options{
 		Log: slog.New(slog.DiscardHandler), Ledger: &events.Ledger{},
-		CriticalRing: 1 << 20, EveryVariant: true,
+		CriticalRing: 1 << 20, BulkRing: 1 << 20, Sockets: 1, EveryVariant: true,
 	})
 	_, err := source.Open(kinds)
 	for _, service := range source.Plan() {

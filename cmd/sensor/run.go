@@ -98,6 +98,8 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 		IDs:          events.NewIDs(about.BootID, probes.Name),
 		Env:          settings.Process.Env,
 		CriticalRing: uint32(settings.Limits.Rings.Critical),
+		BulkRing:     uint32(settings.Limits.Rings.Bulk),
+		Sockets:      uint32(settings.Limits.Sockets),
 		Proc:         openProc,
 	})
 	plan, err := pipeline.Open([]events.Source{source}, feeding(settings))
@@ -150,7 +152,7 @@ func wanted(settings config.Config) func(*events.Event) bool {
 		enabled[kind] = settings.Kinds[kind.String()].Enabled || kind.Traits().Internal
 	}
 	return func(e *events.Event) bool {
-		if e.Process != nil && (e.Process.KernelThread || e.Process.NoMemory) {
+		if e.Process != nil && e.Network == nil && (e.Process.KernelThread || e.Process.NoMemory) {
 			return false
 		}
 		return enabled[e.Kind]

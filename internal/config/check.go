@@ -98,6 +98,8 @@ func (k *checker) streamName(key, name string, maxBytes int) {
 func (k *checker) limits(l Limits) {
 	between(k, "limits.process_table", l.ProcessTable, MiB, 64*GiB)
 	k.ring("limits.rings.critical", l.Rings.Critical)
+	k.ring("limits.rings.bulk", l.Rings.Bulk)
+	between(k, "limits.sockets", l.Sockets, 1, 1<<24)
 	between(k, "limits.queue.events", l.Queue.Events, 1, 1<<24)
 	between(k, "limits.queue.bytes", l.Queue.Bytes, MiB, 64*GiB)
 }

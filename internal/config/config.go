@@ -58,12 +58,14 @@ type DataStream struct {
 type Limits struct {
 	ProcessTable Size  `yaml:"process_table"` // default 32 MiB
 	Rings        Rings `yaml:"rings"`
+	Sockets      int   `yaml:"sockets"` // connections remembered until they end; default 131072
 	Queue        Queue `yaml:"queue"`
 }
 
 // Rings are the sizes of the BPF ring buffers: powers of two, multiples of the page size.
 type Rings struct {
 	Critical Size `yaml:"critical"` // exec, fork, exit, identity; default 8 MiB
+	Bulk     Size `yaml:"bulk"`     // network; default 8 MiB
 }
 
 // Queue bounds the events that wait for the output; whichever limit is met first counts.
@@ -118,7 +120,8 @@ func (s Schema) Default() Config {
 		},
 		Limits: Limits{
 			ProcessTable: 32 * MiB,
-			Rings:        Rings{Critical: 8 * MiB},
+			Rings:        Rings{Critical: 8 * MiB, Bulk: 8 * MiB},
+			Sockets:      131072,
 			Queue:        Queue{Events: 8192, Bytes: 32 * MiB},
 		},
 		Shutdown: Shutdown{Grace: 5 * time.Second},

@@ -26,6 +26,7 @@ type Event struct {
 	Family  Family   // the relatives of Process
 	End     *End     // exit: how the process ended
 	Attempt *Attempt // exec_failed: what Process tried to run
+	Network *Network // connect, accept, close: between whom
 	Loss    *Loss    // events_lost
 }
 
@@ -37,6 +38,9 @@ func (e *Event) Size() int {
 	}
 	if e.Attempt != nil {
 		size += len(e.Attempt.Filename) + len(e.Attempt.Args.Packed)
+	}
+	if e.Network != nil {
+		size += e.Network.Size()
 	}
 	return size
 }

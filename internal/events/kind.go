@@ -16,6 +16,9 @@ const (
 	KindExit
 	KindAlreadyRunning
 	KindExecFailed
+	KindConnect
+	KindAccept
+	KindClose
 
 	KindEventsLost
 	KindCount // not a kind: how many there are
@@ -48,6 +51,9 @@ var traits = [KindCount]Traits{
 	KindExit:           {Name: "exit", Category: "process", Type: "end", Action: "end", Dataset: "process", Class: ClassCritical, Default: true},
 	KindAlreadyRunning: {Name: "already_running", Category: "process", Type: "info", Action: "already_running", Dataset: "process", Class: ClassCritical, Default: true},
 	KindExecFailed:     {Name: "exec_failed", Category: "process", Type: "info", Action: "exec", Dataset: "process", Class: ClassCritical},
+	KindConnect:        {Name: "connect", Category: "network", Type: "start", Action: "connection_attempted", Dataset: "network", Class: ClassBulk, Default: true},
+	KindAccept:         {Name: "accept", Category: "network", Type: "start", Action: "connection_accepted", Dataset: "network", Class: ClassBulk, Default: true},
+	KindClose:          {Name: "close", Category: "network", Type: "end", Action: "disconnect_received", Dataset: "network", Class: ClassBulk, Default: true},
 	KindEventsLost:     {Name: "events_lost", Type: "info", Action: "events_lost", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
 }
 

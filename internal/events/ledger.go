@@ -15,6 +15,7 @@ type Reason uint8
 const (
 	ReasonRecursion   Reason = iota // the kernel skipped the program: it ran already on this CPU
 	ReasonScratchBusy               // the program found its slot taken
+	ReasonMapFull                   // the program could remember nothing more
 	ReasonRingFull                  // user space read too slowly
 	ReasonReader                    // the ring could not be read any more
 	ReasonDecode                    // the record could not be decoded
@@ -26,7 +27,7 @@ const (
 )
 
 var reasonNames = [reasonCount]string{
-	"recursion", "scratch_busy", "ring", "reader", "decode", "queue", "write", "closed", "shutdown",
+	"recursion", "scratch_busy", "map", "ring", "reader", "decode", "queue", "write", "closed", "shutdown",
 }
 
 func (r Reason) String() string { return reasonNames[r] }

@@ -56,6 +56,7 @@ func (c *counters) read(ledger *events.Ledger, clock *Clock) ([]events.Loss, err
 		for cpu := range now {
 			n, b := &now[cpu], &before[cpu]
 			ledger.Generated(kind, n.Generated-b.Generated)
+			ledger.Aggregated(kind, n.Aggregated-b.Aggregated)
 			c.truncated += n.Truncated - b.Truncated
 			for _, drop := range []struct {
 				reason events.Reason
@@ -63,6 +64,7 @@ func (c *counters) read(ledger *events.Ledger, clock *Clock) ([]events.Loss, err
 			}{
 				{events.ReasonRingFull, n.DroppedRingFull - b.DroppedRingFull},
 				{events.ReasonScratchBusy, n.DroppedScratchBusy - b.DroppedScratchBusy},
+				{events.ReasonMapFull, n.DroppedMapFull - b.DroppedMapFull},
 			} {
 				if drop.count == 0 {
 					continue
@@ -87,7 +89,7 @@ func (c *counters) read(ledger *events.Ledger, clock *Clock) ([]events.Loss, err
 func (c *counters) sent(kind events.Kind) uint64 {
 	var n uint64
 	for _, cpu := range c.seen[kind] {
-		n += cpu.Generated - cpu.DroppedRingFull - cpu.DroppedScratchBusy
+		n += cpu.Generated - cpu.DroppedRingFull - cpu.DroppedScratchBusy - cpu.DroppedMapFull - cpu.Aggregated
 	}
 	return n
 }
@@ -102,7 +104,7 @@ func (c *counters) standStill() error {
 				return fmt.Errorf("read counters of %s: %w", kind, err)
 			}
 			for _, cpu := range cpus {
-				now += cpu.Generated + cpu.DroppedRingFull + cpu.DroppedScratchBusy
+				now += cpu.Generated + cpu.DroppedRingFull + cpu.DroppedScratchBusy + cpu.DroppedMapFull
 			}
 		}
 		if still++; now != before {

@@ -15,7 +15,7 @@ import (
 // FuzzDecodeProcess checks that any bytes give an event or an error, never both
 // and never a panic, and that the event is the bytes' and stays so when they change.
 func FuzzDecodeProcess(f *testing.F) {
-	for _, kind := range recordKinds() {
+	for _, kind := range kindsOf("process") {
 		in := fullRecord(kind)
 		f.Add(in.encode(), "LD_PRELOAD")
 		in.Flags = ^uint32(0)
@@ -31,19 +31,27 @@ func FuzzDecodeProcess(f *testing.F) {
 	}
 	f.Add([]byte(nil), "")
 	f.Fuzz(func(t *testing.T, raw []byte, variable string) {
-		checkDecode(t, raw, variable)
+		checkProcess(t, raw, variable)
 		if len(raw) >= recordSize { // most inputs fail at their length alone
 			*(*uint32)(unsafe.Pointer(&raw[lengthOffset])) = uint32(len(raw))
-			checkDecode(t, raw, variable)
+			checkProcess(t, raw, variable)
 		}
 	})
 }
 
-func checkDecode(t *testing.T, raw []byte, variable string) {
+func checkProcess(t *testing.T, raw []byte, variable string) {
+	t.Helper()
+	env := []string{variable, "PATH"}
+	if e, h := checkDecode(t, decodeProcess, raw, env); e != nil {
+		checkEvent(t, raw, e, h, env)
+	}
+}
+
+// checkDecode checks what holds for every decoder. The event is nil if there is an error instead.
+func checkDecode(t *testing.T, decode decoder, raw []byte, env []string) (*events.Event, header) {
 	t.Helper()
 	buffer := bytes.Clone(raw)
-	env := []string{variable, "PATH"}
-	e, h, err := decodeProcess(buffer, testClock, env)
+	e, h, err := decode(buffer, testClock, env)
 	if !bytes.Equal(buffer, raw) {
 		t.Fatal("the decoder has changed the record")
 	}
@@ -54,9 +62,9 @@ func checkDecode(t *testing.T, raw []byte, variable string) {
 		if msg := err.Error(); msg == "" || strings.ContainsAny(msg, "\n\r") {
 			t.Fatalf("error %q", msg)
 		}
-		return
+		return nil, h
 	}
-	again, _, err := decodeProcess(raw, testClock, env)
+	again, _, err := decode(raw, testClock, env)
 	if err != nil {
 		t.Fatalf("again: %v", err)
 	}
@@ -64,9 +72,9 @@ func checkDecode(t *testing.T, raw []byte, variable string) {
 		buffer[i] ^= 0xff
 	}
 	if !reflect.DeepEqual(e, again) {
-		t.Fatalf("the event changed with the record's memory:\n%+v\n%+v", e.Process, again.Process)
+		t.Fatalf("the event changed with the record's memory:\n%+v\n%+v", e, again)
 	}
-	checkEvent(t, raw, e, h, env)
+	return e, h
 }
 
 // checkEvent compares an event with the record that it came from.

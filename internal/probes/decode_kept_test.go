@@ -6,13 +6,27 @@ import (
 	"runtime"
 	"testing"
 	"weak"
+
+	"sensor/internal/events"
 )
 
 // Who keeps a process, as the process table does, does not keep its event:
 // that one refers to relatives, whose events refer to theirs, without end.
 func TestEventIsNotKept(t *testing.T) {
-	for _, kind := range recordKinds() {
-		e, _, err := decodeProcess(fullRecord(kind).encode(), testClock, nil)
+	type sample struct {
+		decode decoder
+		raw    []byte
+	}
+	samples := map[events.Kind]sample{}
+	for _, kind := range kindsOf("process") {
+		samples[kind] = sample{decodeProcess, fullRecord(kind).encode()}
+	}
+	for _, kind := range kindsOf("network") {
+		r := fullNetwork(kind)
+		samples[kind] = sample{decodeNetwork, encodeNetwork(&r)}
+	}
+	for kind, sample := range samples {
+		e, _, err := sample.decode(sample.raw, testClock, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

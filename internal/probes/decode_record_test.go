@@ -90,11 +90,11 @@ func comm(name string) (c [16]int8) {
 	return c
 }
 
-// recordKinds are the kinds whose records this decoder takes.
-func recordKinds() []events.Kind {
+// kindsOf are the kinds of a category, whose records one decoder takes.
+func kindsOf(category string) []events.Kind {
 	var kinds []events.Kind
 	for _, kind := range events.Kinds() {
-		if !kind.Traits().Internal {
+		if kind.Traits().Category == category {
 			kinds = append(kinds, kind)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf"
+
 	"sensor/internal/events"
 )
 
@@ -48,7 +50,7 @@ func hookRows() []string {
 	for _, p := range programs() {
 		args := "fixed"
 		if p.args != nil {
-			args = "`" + strings.Join(p.args, ", ") + "`"
+			args = "`" + strings.ReplaceAll(strings.Join(p.args, ", "), "|", "` or `") + "`"
 		}
 		rows = append(rows, fmt.Sprintf("| `%s` | %s | `%s` | %s | %s | %s |\n", p.name, p.typ, p.hook, args, p.since, p.why))
 	}
@@ -82,10 +84,7 @@ func yes(v bool) string {
 // TestTables holds the tables of kinds and programs to each other, to the BPF
 // object and to the kinds that there are.
 func TestTables(t *testing.T) {
-	spec, err := loadProcess()
-	if err != nil {
-		t.Fatal(err)
-	}
+	objects := objects(t)
 	used := map[string]bool{}
 	served := map[events.Kind]bool{}
 	for _, row := range kindRows() {
@@ -110,8 +109,9 @@ func TestTables(t *testing.T) {
 	listed := map[string]bool{}
 	for _, p := range programs() {
 		listed[p.name] = true
-		if spec.Programs[p.name] == nil {
-			t.Errorf("program %s is not in the object", p.name)
+		spec := objectOf(objects, p.name)
+		if spec == nil {
+			t.Errorf("program %s is in no object", p.name)
 			continue
 		}
 		if section := spec.Programs[p.name].SectionName; section != p.typ+"/"+p.hook {
@@ -121,9 +121,11 @@ func TestTables(t *testing.T) {
 			t.Errorf("program %s serves no kind", p.name)
 		}
 	}
-	for name := range spec.Programs {
-		if !listed[name] {
-			t.Errorf("program %s of the object is not in the table", name)
+	for _, spec := range objects {
+		for name := range spec.Programs {
+			if !listed[name] {
+				t.Errorf("program %s of the object is not in the table", name)
+			}
 		}
 	}
 	for name := range used {
@@ -131,4 +133,28 @@ func TestTables(t *testing.T) {
 			t.Errorf("program %s of a variant is not in the table", name)
 		}
 	}
+}
+
+// objects are the BPF objects of all families.
+func objects(t *testing.T) []*ebpf.CollectionSpec {
+	t.Helper()
+	var specs []*ebpf.CollectionSpec
+	for _, load := range []func() (*ebpf.CollectionSpec, error){loadProcess, loadNetwork} {
+		spec, err := load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		specs = append(specs, spec)
+	}
+	return specs
+}
+
+// objectOf is the object that holds the program, or nil.
+func objectOf(objects []*ebpf.CollectionSpec, program string) *ebpf.CollectionSpec {
+	for _, spec := range objects {
+		if spec.Programs[program] != nil {
+			return spec
+		}
+	}
+	return nil
 }

@@ -30,15 +30,31 @@ type loadedProgram struct {
 }
 
 // newFamily makes the maps of the object, which take their sizes from the spec.
-func newFamily(spec *ebpf.CollectionSpec, cache *btf.Cache) (*family, error) {
+// Those that the given family has, too, are its.
+func newFamily(spec *ebpf.CollectionSpec, cache *btf.Cache, with *family) (*family, error) {
 	only := spec.Copy()
 	only.Programs = nil
-	c, err := ebpf.NewCollection(only)
+	shared := map[string]*ebpf.Map{}
+	if with != nil {
+		for _, name := range sharedMaps() {
+			if _, ok := spec.Maps[name]; ok {
+				only.Maps[name].MaxEntries = with.spec.Maps[name].MaxEntries
+				shared[name] = with.shared.Maps[name]
+			}
+		}
+	}
+	c, err := ebpf.NewCollectionWithOptions(only, ebpf.CollectionOptions{MapReplacements: shared, Cache: cache})
 	if err != nil {
 		return nil, fmt.Errorf("create maps: %w", err)
 	}
+	for name := range shared {
+		spec.Maps[name].MaxEntries = only.Maps[name].MaxEntries
+	}
 	return &family{spec: spec, shared: c, cache: cache, programs: map[string]*loadedProgram{}}, nil
 }
+
+// sharedMaps are those of headers/record.h: one ring, and one set of counters, for all families.
+func sharedMaps() []string { return []string{processMapCritical, processMapCounts} }
 
 // attach loads the program and attaches it to its hook. A program that several
 // kinds share is attached once.
@@ -70,6 +86,13 @@ func (f *family) attach(p program) error {
 			loaded.link, err = link.Tracepoint(group, name, loaded.Program, nil)
 			return err
 		})
+	case "cgroup":
+		err = withCgroupRoot(func(path string) (err error) {
+			loaded.link, err = link.AttachCgroup(link.CgroupOptions{Path: path, Attach: f.spec.Programs[p.name].AttachType, Program: loaded.Program})
+			return err
+		})
+	case "fentry", "fexit":
+		loaded.link, err = link.AttachTracing(link.TracingOptions{Program: loaded.Program})
 	default:
 		loaded.link, err = link.AttachTracing(link.TracingOptions{Program: loaded.Program, AttachType: ebpf.AttachTraceRawTp})
 	}

@@ -30,5 +30,20 @@ func kindRows() []kindRow {
 		{events.KindExit, decodeProcess, []variant{{"tracepoint", []string{"process_exit"}}}},
 		{events.KindExecFailed, decodeProcess, []variant{{"tracepoint", []string{"execve_exit", "execveat_exit", "execve_enter", "execveat_enter"}}}},
 		{events.KindAlreadyRunning, decodeProcess, []variant{{"iterator", []string{snapshotProgram}}, {"procfs", nil}}},
+		{events.KindConnect, decodeNetwork, []variant{
+			{"trampoline", []string{
+				"sock_state", "tcp_connect", "tcp6_connect", "datagram_connect", "datagram6_connect",
+				"udp_send", "udp6_send", "raw_send", "raw6_send", "ping_send", "ping6_send", "inet_released",
+			}},
+			{"tracepoint", []string{"sock_state", "connect4", "connect6", "connect_exit", "sendmsg4", "sendmsg6", "sock_release"}},
+		}},
+		{events.KindAccept, decodeNetwork, []variant{
+			{"trampoline", []string{"accept_graft"}},
+			{"tracepoint", []string{"sock_state", "accept_exit", "accept4_exit", "sock_release"}},
+		}},
+		{events.KindClose, decodeNetwork, []variant{
+			{"trampoline", []string{"sock_state", "inet_released", socketsProgram}},
+			{"tracepoint", []string{"sock_state", "sock_release", socketsProgram}},
+		}},
 	}
 }

@@ -24,6 +24,8 @@ type processCounters struct {
 	Generated          uint64
 	DroppedRingFull    uint64
 	DroppedScratchBusy uint64
+	DroppedMapFull     uint64
+	Aggregated         uint64
 	Truncated          uint64
 	FirstDrop          uint64
 	LastDrop           uint64
@@ -60,6 +62,9 @@ const (
 	processKindKIND_EXIT            processKind = 3
 	processKindKIND_ALREADY_RUNNING processKind = 4
 	processKindKIND_EXEC_FAILED     processKind = 5
+	processKindKIND_CONNECT         processKind = 6
+	processKindKIND_ACCEPT          processKind = 7
+	processKindKIND_CLOSE           processKind = 8
 	processKindKINDS_MAX            processKind = 32
 )
 

@@ -52,14 +52,14 @@ func (s *Source) snapshot(emit func(*events.Event)) error {
 // iterated gives what the task iterator saw, and the sensor's own tgid in the
 // initial pid namespace. It enters their pids into seen.
 func (s *Source) iterated(seen map[uint32]bool) (found []*events.Event, self uint32, err error) {
-	if s.family.programs[snapshotProgram] == nil {
+	if s.families[0].programs[snapshotProgram] == nil {
 		return nil, 0, nil
 	}
-	raw, err := s.family.iterate(snapshotProgram)
+	raw, err := s.families[0].iterate(snapshotProgram)
 	if err != nil {
 		return nil, 0, err
 	}
-	errs := []error{s.family.shared.Variables[processVarSelfTgid].Get(&self)}
+	errs := []error{s.families[0].shared.Variables[processVarSelfTgid].Get(&self)}
 	for len(raw) > 0 {
 		length := 0
 		if len(raw) > lengthOffset+4 {

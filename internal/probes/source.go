@@ -31,6 +31,10 @@ type Options struct {
 	// CriticalRing is the size of the ring of critical kinds in bytes, a power
 	// of two and a multiple of the page size.
 	CriticalRing uint32
+	// BulkRing is the size of the ring of bulk kinds in bytes, likewise. It is made only for such kinds.
+	BulkRing uint32
+	// Sockets bounds the connections that are remembered until they end.
+	Sockets uint32
 	// EveryVariant makes Open try also the variants behind the one that serves: for diagnosis, not for running.
 	EveryVariant bool
 	// Proc opens /proc. self is the sensor's own tgid in the initial pid
@@ -51,10 +55,11 @@ type Proc interface {
 type Source struct {
 	options  Options
 	clock    Clock
-	family   *family
+	families []*family // that of the processes is the first: it has the shared maps
 	counters *counters
-	reader   *ringbuf.Reader
+	reader   *rings
 	rows     map[events.Kind]kindRow
+	watched  map[string]bool // programs whose misses are counted
 	plan     []Service
 	received [events.KindCount]uint64 // records, also those that could not be decoded
 	// Boot time in ns: who starts from then on is a fork, who started before is in the snapshot.
@@ -81,7 +86,7 @@ func (s *Source) Name() string { return Name }
 // Open loads and attaches the programs of the wanted kinds. The rings are open
 // when it returns, and fill.
 func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(want); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	known := map[string]program{}
@@ -89,10 +94,11 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 		known[p.name] = p
 	}
 	s.rows = map[events.Kind]kindRow{}
+	s.watched = map[string]bool{}
 	s.counters = &counters{
 		number:    1,
-		counts:    s.family.shared.Maps[processMapCounts],
-		epoch:     s.family.shared.Variables[processVarEpoch],
+		counts:    s.families[0].shared.Maps[processMapCounts],
+		epoch:     variable{s, processVarEpoch},
 		programs:  map[events.Kind][]runCounter{},
 		seen:      map[events.Kind][]processCounters{},
 		recursion: map[events.Kind]map[string]uint64{},
@@ -128,11 +134,22 @@ func (s *Source) golive() error {
 	}
 	// A multiple of the unit of /proc, which rounds start times down: so both know who started before.
 	s.liveSince = (now + uint64(lead)) / events.StartTick * events.StartTick
-	if err := s.family.shared.Variables[processVarLiveSince].Set(s.liveSince); err != nil {
-		return fmt.Errorf("set %s: %w", processVarLiveSince, err)
+	wanted := uint32(0)
+	late := false
+	for kind := range s.rows {
+		wanted |= 1 << kind
 	}
-	if err := s.family.shared.Variables[processVarStopped].Set(uint32(0)); err != nil {
-		return fmt.Errorf("set %s: %w", processVarStopped, err)
+	for _, service := range s.plan {
+		late = late || service.Kind == events.KindAccept && service.Err == nil && service.Variant == "tracepoint"
+	}
+	err = errors.Join(
+		variable{s, processVarLiveSince}.Set(s.liveSince),
+		variable{s, networkVarWanted}.Set(wanted),
+		variable{s, networkVarAcceptsLate}.Set(late),
+		variable{s, processVarStopped}.Set(uint32(0)),
+	)
+	if err != nil {
+		return err
 	}
 	for now < s.liveSince {
 		time.Sleep(time.Duration(s.liveSince - now))
@@ -157,7 +174,7 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 		for _, name := range v.programs {
 			p := known[name]
 			service.Hooks = append(service.Hooks, p.typ+"/"+p.hook)
-			if err := s.family.attach(p); err != nil {
+			if err := s.familyOf(name).attach(p); err != nil {
 				service.Err = fmt.Errorf("variant %s: %w", v.name, err)
 				break
 			}
@@ -168,11 +185,13 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 			continue
 		}
 		if !served && row.kind != events.KindAlreadyRunning { // which counts in user space
+			s.counters.programs[row.kind] = nil // also a kind without programs of its own has counters
 			for _, name := range v.programs {
-				if known[name].notes {
-					continue
+				if known[name].notes || s.watched[name] {
+					continue // a program that serves several kinds counts for the first
 				}
-				s.counters.programs[row.kind] = append(s.counters.programs[row.kind], s.family.programs[name])
+				s.watched[name] = true
+				s.counters.programs[row.kind] = append(s.counters.programs[row.kind], s.familyOf(name).programs[name])
 			}
 		}
 		served = true
@@ -186,8 +205,37 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 	return errors.Join(errs...)
 }
 
-// prepare makes the maps and opens the ring.
-func (s *Source) prepare() error {
+// familyOf is the family whose object holds the program.
+func (s *Source) familyOf(program string) *family {
+	for _, f := range s.families {
+		if f.spec.Programs[program] != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// A variable of the BPF objects, set in every family that has one of this name.
+type variable struct {
+	s    *Source
+	name string
+}
+
+// Set gives the variable a value, of a type with the size that the programs know.
+func (v variable) Set(value any) error {
+	var errs []error
+	for _, f := range v.s.families {
+		if variable := f.shared.Variables[v.name]; variable != nil {
+			if err := variable.Set(value); err != nil {
+				errs = append(errs, fmt.Errorf("set %s: %w", v.name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// prepare makes the maps and opens the rings.
+func (s *Source) prepare(want []events.Kind) error {
 	if err := s.clock.Adjust(); err != nil {
 		return err
 	}
@@ -196,36 +244,65 @@ func (s *Source) prepare() error {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		s.options.Log.Debug("the limit on locked memory stays", "error", err)
 	}
-	spec, err := loadProcess()
-	if err != nil {
-		return fmt.Errorf("read object: %w", err)
-	}
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return fmt.Errorf("count CPUs: %w", err)
 	}
-	spec.Maps[processMapScratch].MaxEntries = uint32(cpus) + 1
-	spec.Maps[processMapCritical].MaxEntries = s.options.CriticalRing
-	for name, value := range map[string]any{
+	cache := btf.NewCache()
+	process, err := loadProcess()
+	if err != nil {
+		return fmt.Errorf("read object: %w", err)
+	}
+	process.Maps[processMapScratch].MaxEntries = uint32(cpus) + 1
+	process.Maps[processMapCritical].MaxEntries = s.options.CriticalRing
+	hold := canHoldCPU(process, cache)
+	err = preset(process, map[string]any{
 		processVarIterSlot:      uint32(cpus),
 		processVarCaptureEnv:    len(s.options.Env) > 0,
 		processVarCriticalBytes: s.options.CriticalRing,
 		processVarWakeBytes:     min(s.options.CriticalRing/8, 256<<10),
-	} {
+		processVarHoldCpu:       hold,
+	})
+	if err != nil {
+		return err
+	}
+	first, err := newFamily(process, cache, nil)
+	if err != nil {
+		return err
+	}
+	s.families = append(s.families, first)
+	var bulk *ebpf.Map
+	if slices.ContainsFunc(want, func(k events.Kind) bool { return k.Traits().Class == events.ClassBulk }) {
+		network, err := loadNetwork()
+		if err != nil {
+			return fmt.Errorf("read object: %w", err)
+		}
+		network.Maps[networkMapBulk].MaxEntries = s.options.BulkRing
+		network.Maps[networkMapSockets].MaxEntries = s.options.Sockets
+		err = preset(network, map[string]any{
+			networkVarWakeBytes: min(s.options.BulkRing/8, 256<<10),
+			networkVarHoldCpu:   hold,
+		})
+		if err != nil {
+			return err
+		}
+		family, err := newFamily(network, cache, first)
+		if err != nil {
+			return err
+		}
+		s.families = append(s.families, family)
+		bulk = family.shared.Maps[networkMapBulk]
+	}
+	s.reader, err = openRings(first.shared.Maps[processMapCritical], bulk)
+	return err
+}
+
+// preset sets variables of an object that is not loaded yet.
+func preset(spec *ebpf.CollectionSpec, values map[string]any) error {
+	for name, value := range values {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("set %s: %w", name, err)
 		}
-	}
-	cache := btf.NewCache()
-	if err := spec.Variables[processVarHoldCpu].Set(canHoldCPU(spec, cache)); err != nil {
-		return fmt.Errorf("set %s: %w", processVarHoldCpu, err)
-	}
-	if s.family, err = newFamily(spec, cache); err != nil {
-		return err
-	}
-	s.reader, err = ringbuf.NewReader(s.family.shared.Maps[processMapCritical])
-	if err != nil {
-		return fmt.Errorf("open ring: %w", err)
 	}
 	return nil
 }
@@ -244,6 +321,9 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 	defer context.AfterFunc(ctx, func() { s.reader.Flush() })()
 	if err := s.snapshot(emit); err != nil {
 		s.options.Log.Error("reading the processes that run already", "error", err)
+	}
+	if err := s.rememberSockets(); err != nil {
+		s.options.Log.Error("reading the sockets that are open already", "error", err)
 	}
 	var record ringbuf.Record
 	stopped := false
@@ -268,7 +348,7 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
 		case errors.Is(err, ringbuf.ErrFlushed) && stopped:
-			err := s.account(emit)
+			err := errors.Join(s.account(emit), s.openAttempts(emit))
 			if n := s.counters.truncated; n > 0 {
 				s.options.Log.Warn("long arguments were cut because the ring was filling; raise limits.rings.critical", "events", n)
 			}
@@ -357,8 +437,10 @@ func (s *Source) tell(loss events.Loss, emit func(*events.Event)) {
 // stop makes the programs do nothing, waits until none runs that has not seen
 // it, and detaches them: from then on the counters stand still.
 func (s *Source) stop() error {
-	errs := []error{s.family.shared.Variables[processVarStopped].Set(uint32(1))}
-	errs = append(errs, s.family.detach())
+	errs := []error{variable{s, processVarStopped}.Set(uint32(1))}
+	for _, f := range s.families {
+		errs = append(errs, f.detach())
+	}
 	// MEMBARRIER_CMD_GLOBAL is synchronize_rcu: programs on tracepoints run with
 	// preemption off, so it returns when the last of them has ended.
 	const membarrierCmdGlobal = 1
@@ -377,9 +459,9 @@ func (s *Source) Close() error {
 		errs = append(errs, s.reader.Close())
 		s.reader = nil
 	}
-	if s.family != nil {
-		errs = append(errs, s.family.close())
-		s.family = nil
+	for _, f := range s.families {
+		errs = append(errs, f.close())
 	}
+	s.families = nil
 	return errors.Join(errs...)
 }

@@ -35,17 +35,14 @@ func row() string {
 func TestVerifierCost(t *testing.T) {
 	const margin = 1.25
 	costs, known := readCosts(t)
-	spec, err := loadProcess()
-	if err != nil {
-		t.Fatal(err)
-	}
+	objects := objects(t)
 	if err := rlimit.RemoveMemlock(); err != nil {
 		t.Fatal(err)
 	}
 	cache := btf.NewCache()
 	for _, p := range programs() {
 		t.Run(p.name, func(t *testing.T) {
-			cost, err := verifierCost(spec, p.name, cache)
+			cost, err := verifierCost(objectOf(objects, p.name), p.name, cache)
 			key := row() + " " + p.name
 			if *update {
 				costs[key] = cost
@@ -76,7 +73,7 @@ func verifierCost(spec *ebpf.CollectionSpec, name string, cache *btf.Cache) (int
 	only := spec.Copy()
 	only.Programs = map[string]*ebpf.ProgramSpec{name: spec.Programs[name].Copy()}
 	for _, m := range only.Maps {
-		if m.Name == processMapCritical {
+		if m.Type == ebpf.RingBuf {
 			m.MaxEntries = 1 << 16
 		}
 	}

@@ -58,6 +58,10 @@ func (t *Table) Enrich(e *events.Event) {
 	if p == nil {
 		return
 	}
+	if e.Kind.Traits().Category != "process" {
+		t.attribute(e)
+		return
+	}
 	known := t.find(p.PID, p.StartKey)
 	switch e.Kind {
 	case events.KindFork:

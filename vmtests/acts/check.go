@@ -5,7 +5,9 @@ package acts
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,6 +15,16 @@ import (
 func judged(action string) bool {
 	switch action {
 	case "already_running", "exec", "fork", "end":
+		return true
+	}
+	return network(action)
+}
+
+// network reports whether the action is one of a connection. Those of a process
+// come in any order: a connection ends when the kernel gets to it.
+func network(action string) bool {
+	switch action {
+	case "connection_attempted", "connection_accepted", "disconnect_received":
 		return true
 	}
 	return false
@@ -27,8 +39,8 @@ type key struct {
 // Check compares what an act said with a sensor's documents, in the order in
 // which they were emitted, and returns one error for each thing that is not as
 // it should be. It judges only the processes of the act, and those wholly: an
-// exec, fork or end that the act did not say is an error, and so are documents
-// that contradict each other about which process it was. Failed execs are left
+// exec, fork, end or connection that the act did not say is an error, and so are
+// documents that contradict each other about which process it was. Failed execs are left
 // to CheckFailed. An act that skipped is not judged.
 func Check(r Result, docs []map[string]any) []error {
 	if r.Skip != "" {
@@ -36,13 +48,10 @@ func Check(r Result, docs []map[string]any) []error {
 	}
 	own, lives, errs := tree(r, docs)
 	have := byKey(own)
-	may := map[key]bool{}
+	may := map[key][]Expectation{}
 	for _, e := range r.May {
 		k := key{e.PID, e.Action}
-		may[k] = true
-		if len(have[k]) > 0 {
-			errs = append(errs, pair(k, []Expectation{e}, have[k])...)
-		}
+		may[k] = append(may[k], e)
 	}
 	want := map[key][]Expectation{}
 	for _, e := range r.Expect {
@@ -51,11 +60,26 @@ func Check(r Result, docs []map[string]any) []error {
 			want[k] = append(want[k], e)
 		}
 	}
+	m := marks{}
+	for _, k := range keys(may) {
+		if len(have[k]) > 0 && !network(k.action) {
+			errs = append(errs, pair(k, may[k], have[k], m)...)
+		}
+	}
 	for _, k := range keys(want) {
-		errs = append(errs, pair(k, want[k], have[k])...)
+		if network(k.action) {
+			errs = append(errs, match(k, want[k], may[k], have[k], m)...)
+		} else {
+			errs = append(errs, pair(k, want[k], have[k], m)...)
+		}
 	}
 	for _, k := range keys(have) {
-		if _, ok := want[k]; !ok && judged(k.action) && !may[k] {
+		if _, ok := want[k]; ok {
+			continue
+		}
+		if network(k.action) {
+			errs = append(errs, match(k, nil, may[k], have[k], m)...)
+		} else if judged(k.action) && len(may[k]) == 0 {
 			for _, d := range have[k] {
 				errs = append(errs, fmt.Errorf("%s of %d: not expected: %s", k.action, k.pid, summary(d)))
 			}
@@ -90,7 +114,7 @@ func CheckFailed(r Result, docs []map[string]any) []error {
 	}
 	var errs []error
 	for _, k := range keys(want) {
-		errs = append(errs, pair(k, want[k], have[k])...)
+		errs = append(errs, pair(k, want[k], have[k], marks{})...)
 	}
 	for _, k := range keys(have) {
 		if _, ok := want[k]; !ok && k.action == execFailed {
@@ -101,12 +125,13 @@ func CheckFailed(r Result, docs []map[string]any) []error {
 }
 
 // pair compares the documents of one action and pid with what was said, in order.
-func pair(k key, want []Expectation, have []document) (errs []error) {
+func pair(k key, want []Expectation, have []document, m marks) (errs []error) {
 	if len(want) == len(have) {
 		for i, e := range want {
 			if list := differences(e.Fields, have[i].body); len(list) > 0 {
 				errs = append(errs, fmt.Errorf("%s of %d: %s", k.action, k.pid, strings.Join(list, "; ")))
 			}
+			errs = append(errs, m.compare(e, have[i])...)
 		}
 		return errs
 	}
@@ -181,8 +206,17 @@ func keys[V any](m map[key]V) []key {
 }
 
 func summary(d document) string {
+	if network(d.action) {
+		outcome, _ := lookup(d.body, "event.outcome")
+		return fmt.Sprintf("%s %s to %s, direction %q, outcome %s", text(d.body, "network.transport"),
+			end(d, "source"), end(d, "destination"), text(d.body, "network.direction"), show(outcome))
+	}
 	args, _ := lookup(d.body, "process.args")
 	code, _ := lookup(d.body, "process.exit_code")
 	return fmt.Sprintf("executable %q, args %s, parent %d, exit code %s",
 		text(d.body, "process.executable"), show(args), integer(d.body, "process.parent.pid"), show(code))
+}
+
+func end(d document, which string) string {
+	return net.JoinHostPort(text(d.body, which+".ip"), strconv.Itoa(integer(d.body, which+".port")))
 }

@@ -19,12 +19,16 @@
 //	{"skip":"reason"}        this host lacks what the act needs
 //	{"fault":"text"}         the act itself failed
 //
+// Documents of one action and pid come in the order of their lines, except those
+// of connections, which come in any.
+//
 // A field is a dotted path in the document. Its value has to be equal: numbers
 // by value, lists in order and whole, objects in the members that are named.
 // null means absent or false, {"$ends":"x"} a string that ends so,
-// {"$from":"t","$to":"t"} a time between those, and {"$begins":[...],"$bytes":n}
+// {"$from":"t","$to":"t"} a time between those, {"$begins":[...],"$bytes":n}
 // the beginning of that list, of at least n bytes, where the last string may be
-// cut.
+// cut, {"$least":n} a number not below that one, and {"$same":"x"} the value that
+// the field has wherever it is marked so.
 package acts
 
 import "embed"
@@ -36,7 +40,7 @@ var sources embed.FS
 type Act struct {
 	Name  string
 	Shows string
-	Needs []string // of the host, besides root; an act says itself what is missing
+	Needs []string // of the host, besides root; an act says itself what is missing, except trampolines
 	Older bool     // has to be started before the sensor: Start it, and Finish it later
 }
 

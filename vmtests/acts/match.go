@@ -95,6 +95,15 @@ func differs(want, got any, present bool) string {
 			to, _ := operation["$to"].(string)
 			return within(from, to, got)
 		}
+		if _, ok := operation["$same"]; ok { // see marks
+			return ""
+		}
+		if least, ok := number(operation["$least"]); ok {
+			if n, ok := number(got); ok && n.Cmp(least) >= 0 {
+				return ""
+			}
+			return "is " + show(got) + ", expected at least " + show(operation["$least"])
+		}
 		if whole, ok := operation["$begins"].([]any); ok {
 			return begins(whole, integer(operation, "$bytes"), got)
 		}

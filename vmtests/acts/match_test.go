@@ -55,6 +55,10 @@ func TestDiffers(t *testing.T) {
 		{`{"$from":"2026-11-23T10:00:00Z","$to":"2026-11-23T10:00:01Z"}`, `"2026-11-23T10:00:01.000000001Z"`, false},
 		{`{"$from":"2026-11-23T10:00:00Z","$to":"2026-11-23T10:00:01Z"}`, `"2026-11-23T09:59:59.999Z"`, false},
 		{`{"$from":"2026-11-23T10:00:00Z","$to":"2026-11-23T10:00:01Z"}`, `3`, false},
+		{`{"$least":5}`, `5`, true},
+		{`{"$least":5}`, `4.9`, false},
+		{`{"$least":5}`, `"5"`, false},
+		{`{"$same":"x"}`, `"y"`, true},
 	} {
 		why := differs(decode(t, test.want), decode(t, test.got), true)
 		if (why == "") != test.same {
@@ -63,6 +67,9 @@ func TestDiffers(t *testing.T) {
 	}
 	if differs(decode(t, `1`), nil, false) == "" {
 		t.Error("a missing field is as wanted")
+	}
+	if differs(decode(t, `{"$same":"x"}`), nil, false) == "" {
+		t.Error("a missing field is the same as others")
 	}
 	if why := differs(nil, nil, false); why != "" {
 		t.Errorf("a missing field that is to be missing: %s", why)

@@ -3,6 +3,7 @@
 package ecs
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -72,7 +73,33 @@ func TestAbsentWhenUnknown(t *testing.T) {
 		"core":         {events.KindExit, func(ev *events.Event) { ev.End = &events.End{Status: 9} }, "sensor.exit.core_dumped", "sensor.exit.signal"},
 		"end":          {events.KindExit, func(ev *events.Event) { ev.End = nil }, "sensor.exit. process.end process.exit_code", "process.pid"},
 		"attempt":      {events.KindExecFailed, func(ev *events.Event) { ev.Attempt = &events.Attempt{} }, "sensor.exec. error.", "process.pid"},
-		"CPU of loss":  {events.KindEventsLost, func(ev *events.Event) { ev.Loss.CPU = -1 }, "sensor.loss.cpu", "sensor.loss.count"},
+		"owner of a flow": {events.KindClose, func(ev *events.Event) { ev.Process, ev.Family = nil, events.Family{} },
+			"process. user. group. related.user sensor.namespaces.", "source.ip related.ip related.hosts event.duration sensor.network.namespace"},
+		"flow": {events.KindClose, func(ev *events.Event) { ev.Network = nil },
+			"network. source. destination. related.ip event.start event.end event.duration error. sensor.network.", "process.pid related.hosts"},
+		"all of the flow": {events.KindClose, func(ev *events.Event) { ev.Network = &events.Network{} },
+			"network. source. destination. related.ip event.start event.duration error. sensor.network.", "event.end process.pid related.hosts"},
+		"one address": {events.KindClose, func(ev *events.Event) { ev.Network.Source.Addr = netip.Addr{} },
+			"source.address source.ip network.community_id", "source.port source.bytes destination.ip network.type related.ip"},
+		"other address": {events.KindClose, func(ev *events.Event) { ev.Network.Destination.Addr = netip.Addr{} },
+			"destination.address destination.ip network.community_id", "destination.port destination.bytes source.ip network.type related.ip"},
+		"port": {events.KindConnect, func(ev *events.Event) { ev.Network.Source.Port = 0 },
+			"source.port network.community_id", "source.ip destination.port"},
+		"other port": {events.KindConnect, func(ev *events.Event) { ev.Network.Destination.Port = 0 },
+			"destination.port network.community_id", "destination.ip source.port"},
+		"bytes":           {events.KindClose, func(ev *events.Event) { ev.Network.HasBytes = false }, "network.bytes source.bytes destination.bytes", "source.port"},
+		"start of flow":   {events.KindClose, func(ev *events.Event) { ev.Network.Started = time.Time{} }, "event.start event.duration", "event.end"},
+		"start after end": {events.KindClose, func(ev *events.Event) { ev.Network.Started = ev.Time.Add(1) }, "event.duration", "event.start event.end"},
+		"span of others": {events.KindConnect, func(ev *events.Event) { ev.Network.Started = ev.Time },
+			"event.start event.end event.duration", "network.type"},
+		"direction":         {events.KindAccept, func(ev *events.Event) { ev.Network.Direction = events.DirectionUnknown }, "network.direction", "network.type"},
+		"protocol":          {events.KindAccept, func(ev *events.Event) { ev.Network.Protocol = 0 }, "network.transport network.iana_number network.community_id", "network.type"},
+		"network namespace": {events.KindAccept, func(ev *events.Event) { ev.Network.Namespace = 0 }, "sensor.network.", "sensor.namespaces.net"},
+		"two families": {events.KindAccept, func(ev *events.Event) { ev.Network.Source.Addr = netip.IPv4Unspecified() },
+			"network.type network.community_id", "source.ip destination.ip"},
+		"code of error": {events.KindConnect, func(ev *events.Event) { ev.Network.Code = "" }, "error.code", "error.message"},
+		"error":         {events.KindConnect, func(ev *events.Event) { ev.Network.Code, ev.Network.Message = "", "" }, "error.", "event.outcome"},
+		"CPU of loss":   {events.KindEventsLost, func(ev *events.Event) { ev.Loss.CPU = -1 }, "sensor.loss.cpu", "sensor.loss.count"},
 		"times of loss": {events.KindEventsLost, func(ev *events.Event) { ev.Loss = &events.Loss{Kind: events.KindFork} },
 			"event.start event.end", "event.category"},
 		"category of loss": {events.KindEventsLost, func(ev *events.Event) { ev.Loss.Kind = events.KindNone }, "event.category", "sensor.loss.kind"},

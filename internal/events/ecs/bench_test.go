@@ -16,6 +16,14 @@ func BenchmarkAppend(b *testing.B) {
 	for _, kind := range events.Kinds() {
 		b.Run(kind.String(), func(b *testing.B) { benchmark(b, batch(kind), false) })
 	}
+	b.Run("connect_without_process", func(b *testing.B) {
+		batch := batch(events.KindConnect)
+		for _, ev := range batch {
+			ev.Process, ev.Family = nil, events.Family{}
+		}
+		benchmark(b, batch, false)
+	})
+	b.Run("connect_new_process", func(b *testing.B) { benchmark(b, batch(events.KindConnect), true) })
 	// The process of each event is new; its relatives were written before.
 	b.Run("exec_new_process", func(b *testing.B) { benchmark(b, batch(events.KindExec), true) })
 	long := batch(events.KindExec)

@@ -145,14 +145,15 @@ func (e *Encoder) Append(b []byte, ev *events.Event) []byte {
 	if ev.Process != nil {
 		e.user(ev.Process)
 		e.process(ev)
-		e.related(ev.Process)
 	}
+	if ev.Network != nil {
+		w.network(ev.Network)
+	}
+	e.related(ev)
 	if a := ev.Attempt; a != nil {
-		begin := len(w.b)
-		w.open("error")
-		w.word("code", a.Code)
-		w.word("message", a.Message)
-		w.closeOrDrop(begin)
+		w.failure(a.Code, a.Message)
+	} else if n := ev.Network; n != nil {
+		w.failure(n.Code, n.Message)
 	}
 	e.sensor(ev)
 	w.close()
@@ -182,6 +183,9 @@ func (e *Encoder) event(ev *events.Event) {
 		w.time("start", l.First)
 		w.time("end", l.Last)
 	}
+	if ev.Kind == events.KindClose && ev.Network != nil {
+		w.span(ev.Network, ev.Time)
+	}
 	w.close()
 }
 
@@ -210,11 +214,19 @@ func (e *Encoder) user(p *events.Process) {
 	w.close()
 }
 
-func (e *Encoder) related(p *events.Process) {
+// related gathers what else a search for an address, a user or a host is to find.
+func (e *Encoder) related(ev *events.Event) {
+	if ev.Process == nil && ev.Network == nil {
+		return
+	}
 	w := &e.w
 	begin := len(w.b)
 	w.open("related")
-	if c := &p.Credentials; c.Known {
+	if n := ev.Network; n != nil {
+		w.ips(n.Source.Addr, n.Destination.Addr)
+	}
+	if p := ev.Process; p != nil && p.Credentials.Known {
+		c := &p.Credentials
 		if c.Real.Name == c.Effective.Name {
 			words(w, "user", c.Effective.Name)
 		} else {
@@ -225,6 +237,15 @@ func (e *Encoder) related(p *events.Process) {
 	w.closeOrDrop(begin)
 }
 
+// failure writes the error, in the system's own words.
+func (w *writer) failure(code, message string) {
+	begin := len(w.b)
+	w.open("error")
+	w.word("code", code)
+	w.word("message", message)
+	w.closeOrDrop(begin)
+}
+
 // sensor writes what ECS has no name for.
 func (e *Encoder) sensor(ev *events.Event) {
 	w := &e.w
@@ -232,6 +253,11 @@ func (e *Encoder) sensor(ev *events.Event) {
 	w.open("sensor")
 	if p := ev.Process; p != nil {
 		e.sensorProcess(ev, p)
+	}
+	if n := ev.Network; n != nil && n.Namespace != 0 {
+		w.open("network")
+		w.number("namespace", uint64(n.Namespace))
+		w.close()
 	}
 	if l := ev.Loss; l != nil {
 		w.open("loss")

@@ -3,6 +3,7 @@
 package ecs
 
 import (
+	"net/netip"
 	"time"
 
 	"sensor/internal/events"
@@ -64,6 +65,16 @@ func fullProcess(pid uint32, name, args string, after time.Duration) *events.Pro
 	}
 }
 
+// flow is a flow over TCP from source to destination, each "address:port".
+func flow(source, destination string, direction events.Direction) *events.Network {
+	from, to := netip.MustParseAddrPort(source), netip.MustParseAddrPort(destination)
+	return &events.Network{
+		Source:      events.Endpoint{Addr: from.Addr(), Port: from.Port()},
+		Destination: events.Endpoint{Addr: to.Addr(), Port: to.Port()},
+		Direction:   direction, Protocol: events.ProtocolTCP, Namespace: 4026531840,
+	}
+}
+
 // full makes an event of the kind with everything in it that can ever be.
 func full(kind events.Kind) *events.Event {
 	ev := &events.Event{
@@ -103,6 +114,16 @@ func full(kind events.Kind) *events.Event {
 			Args:     events.Args{Packed: "wget\x00-q\x00", Cut: true},
 			Code:     "ENOENT", Message: "no such file or directory",
 		}
+	case events.KindConnect:
+		ev.Outcome = events.OutcomeFailure
+		ev.Network = flow("10.0.0.5:41022", "198.51.100.7:80", events.DirectionEgress)
+		ev.Network.Code, ev.Network.Message = "ECONNREFUSED", "connection refused"
+	case events.KindAccept:
+		ev.Network = flow("[2001:db8::9]:50111", "[2001:db8::5]:22", events.DirectionIngress)
+	case events.KindClose:
+		ev.Network = flow("10.0.0.5:41022", "198.51.100.7:80", events.DirectionEgress)
+		ev.Network.HasBytes, ev.Network.Source.Bytes, ev.Network.Destination.Bytes = true, 498, 4923
+		ev.Network.Started = ev.Time.Add(-600 * time.Millisecond)
 	}
 	return ev
 }

@@ -55,6 +55,8 @@ var later = []string{
 
 // Fields of ours that the vocabulary does not name, as prefixes.
 var ours = []string{
+	"error.",
+	"network.iana_number",
 	"process.Ext.command_line_truncated", // the vocabulary's text, though not its examples
 	"process.thread.name",
 	"sensor.cgroup.",
@@ -65,6 +67,7 @@ var ours = []string{
 	"sensor.fs_user.", "sensor.fs_group.",
 	"sensor.login.",
 	"sensor.namespaces.",
+	"sensor.network.",
 	"sensor.redacted",
 	"sensor.supplemental_groups.",
 	"sensor.working_directory.",
@@ -75,6 +78,7 @@ var ours = []string{
 func TestNeededFields(t *testing.T) {
 	for _, kind := range []events.Kind{
 		events.KindExec, events.KindFork, events.KindExit, events.KindAlreadyRunning, events.KindEventsLost,
+		events.KindConnect, events.KindAccept, events.KindClose,
 	} {
 		t.Run(kind.String(), func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("testdata", "needed", kind.Traits().Action+".txt"))

@@ -54,6 +54,8 @@ func (x texts) event(kind events.Kind) *events.Event {
 		ev.Family.Previous = x.process()
 	case events.KindExecFailed:
 		ev.Attempt = &events.Attempt{Filename: x.filename, Args: events.Args{Packed: x.args}}
+	case events.KindConnect, events.KindAccept, events.KindClose:
+		ev.Network = flow("10.0.0.5:41022", "198.51.100.7:80", events.DirectionEgress)
 	}
 	return ev
 }

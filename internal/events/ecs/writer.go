@@ -151,8 +151,11 @@ func (w *writer) principal(u events.User) bool {
 }
 
 // id writes a number as a string: an id is a keyword, not a quantity.
-func (w *writer) id(n uint64) {
-	w.key("id")
+func (w *writer) id(n uint64) { w.keyword("id", n) }
+
+// keyword writes a number as a string.
+func (w *writer) keyword(name string, n uint64) {
+	w.key(name)
 	w.b = append(w.b, '"')
 	w.b = strconv.AppendUint(w.b, n, 10)
 	w.b = append(w.b, '"')

@@ -3,6 +3,7 @@
 package text
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"unicode"
@@ -18,6 +19,8 @@ func FuzzAppend(f *testing.F) {
 	f.Add(uint8(1), "a\nb\x00\x00\x1b[2J\x00\x9b1m\xff", "\r", "/\x7f", "\u202e", "\u2066\u2069\u200f", uint32(9), true)
 	f.Add(uint8(2), "", "\u061c\ufeff", "\u2028", "\u0085", "\u00ad", uint32(0x8b), false)
 	f.Add(uint8(3), "\x00", "", "", "", "", uint32(512), true)
+	f.Add(uint8(events.KindConnect), "", "curl", "\x0a\x00\x00\x05", "", "ECONNREFUSED", uint32(443), false)
+	f.Add(uint8(events.KindClose), "", "a\nb", "\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01", "\x1b[2J\n", "E\n", uint32(1<<16), true)
 	f.Add(uint8(200), "\U000e0041\x00\ud7ff\ue000\x00", "a\tb", "\v\f", "\a\b", "\xc2\x9b", uint32(1), false)
 	f.Fuzz(func(t *testing.T, kind uint8, args, name, executable, user, parent string, status uint32, cut bool) {
 		e := &events.Event{
@@ -35,6 +38,15 @@ func FuzzAppend(f *testing.F) {
 		check(t, e)
 		e.Attempt = &events.Attempt{Filename: name, Code: parent, Args: events.Args{Packed: args}}
 		check(t, e)
+		e.Process.Args = events.Args{} // the line of a flow does not show them
+		addr, _ := netip.AddrFromSlice([]byte(executable))
+		e.Network = &events.Network{
+			Source: events.Endpoint{Addr: addr.WithZone(user), Port: uint16(status)}, Destination: events.Endpoint{Bytes: uint64(status)},
+			Direction: events.Direction(kind % 3), Protocol: kind, HasBytes: cut, Code: parent, Message: name,
+		}
+		check(t, e)
+		e.Process = nil
+		check(t, e)
 	})
 }
 
@@ -50,7 +62,7 @@ func check(t *testing.T, e *events.Event) {
 		}
 	}
 	// Nothing is left out for being strange: every argument has left its mark.
-	if n := len(strings.Fields(line)); n < e.Process.Args.Len() {
+	if n := len(strings.Fields(line)); e.Process != nil && n < e.Process.Args.Len() {
 		t.Errorf("%d words for %d arguments: %q", n, e.Process.Args.Len(), line)
 	}
 }

@@ -25,6 +25,9 @@ func Append(b []byte, e *events.Event) []byte {
 		b = append(b, " events lost at "...)
 		return append(b, l.Stage.String()...)
 	}
+	if e.Network != nil {
+		return appendNetwork(b, e)
+	}
 	p := e.Process
 	if p == nil {
 		return b

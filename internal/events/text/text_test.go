@@ -3,6 +3,7 @@
 package text
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +15,18 @@ func packed(args ...string) events.Args {
 	return events.Args{Packed: strings.Join(args, "\x00") + "\x00", Count: len(args)}
 }
 
+func end(addr string, port uint16) events.Endpoint {
+	if addr == "" {
+		return events.Endpoint{Port: port}
+	}
+	return events.Endpoint{Addr: netip.MustParseAddr(addr), Port: port}
+}
+
 func TestAppend(t *testing.T) {
 	root := events.Credentials{Known: true}
 	alice := events.Credentials{Known: true, Effective: events.User{ID: 1000, Name: "alice"}}
+	curl := events.Process{PID: 4242, Name: "curl", Args: packed("curl", "-u", "x"), Credentials: alice}
+	bytes := func(e events.Endpoint, n uint64) events.Endpoint { e.Bytes = n; return e }
 	for _, test := range []struct {
 		name  string
 		event events.Event
@@ -48,6 +58,32 @@ func TestAppend(t *testing.T) {
 		{"attempt", events.Event{Kind: events.KindExecFailed, Process: &events.Process{PID: 7, Name: "sh"},
 			Attempt: &events.Attempt{Filename: "./a\nb", Code: "EACCES", Args: packed("x")}}, `exec_failed 7 - sh (no exec of "./a\nb": EACCES)`},
 		{"lost", events.Event{Kind: events.KindEventsLost, Loss: &events.Loss{Kind: events.KindExec, Stage: events.ReasonRingFull, Count: 12}}, `events_lost 12 exec events lost at ring`},
+		{"connect", events.Event{Kind: events.KindConnect, Outcome: events.OutcomeSuccess, Process: &curl, Network: &events.Network{
+			Source: end("10.0.0.5", 41022), Destination: end("198.51.100.7", 80), Direction: events.DirectionEgress, Protocol: 6,
+		}}, `connect 4242 alice curl 10.0.0.5:41022 -> 198.51.100.7:80 tcp ok`},
+		{"refused", events.Event{Kind: events.KindConnect, Outcome: events.OutcomeFailure, Process: &curl, Network: &events.Network{
+			Source: end("2001:db8::5", 41022), Destination: end("2001:db8::7", 80), Direction: events.DirectionEgress, Protocol: 6, Code: "ECONNREFUSED", Message: "connection refused",
+		}}, `connect 4242 alice curl [2001:db8::5]:41022 -> [2001:db8::7]:80 tcp ECONNREFUSED`},
+		{"failed without a code", events.Event{Kind: events.KindConnect, Outcome: events.OutcomeFailure, Process: &curl, Network: &events.Network{
+			Destination: end("198.51.100.7", 80), Direction: events.DirectionEgress, Protocol: 17,
+		}}, `connect 4242 alice curl - -> 198.51.100.7:80 udp failed`},
+		{"outcome unknown", events.Event{Kind: events.KindConnect, Process: &curl, Network: &events.Network{
+			Source: end("10.0.0.5", 0), Destination: end("198.51.100.7", 0), Direction: events.DirectionEgress, Protocol: 46,
+		}}, `connect 4242 alice curl 10.0.0.5 -> 198.51.100.7 protocol 46`},
+		{"accept", events.Event{Kind: events.KindAccept, Outcome: events.OutcomeSuccess, Process: &events.Process{PID: 7, Name: "a\nb"}, Network: &events.Network{
+			Source: end("203.0.113.9", 50111), Destination: end("10.0.0.5", 22), Direction: events.DirectionIngress, Protocol: 132,
+		}}, `accept 7 - "a\nb" 203.0.113.9:50111 -> 10.0.0.5:22 sctp ok`},
+		{"close", events.Event{Kind: events.KindClose, Outcome: events.OutcomeSuccess, Process: &curl, Network: &events.Network{
+			Source: bytes(end("10.0.0.5", 41022), 498), Destination: bytes(end("198.51.100.7", 80), 0), Direction: events.DirectionEgress, Protocol: 6,
+			HasBytes: true, Started: time.Unix(1, 0).Add(-600 * time.Millisecond),
+		}}, `close 4242 alice curl 10.0.0.5:41022 -> 198.51.100.7:80 tcp ok (-> 498 bytes, <- 0 bytes, 600ms)`},
+		{"close, only its start known", events.Event{Kind: events.KindClose, Network: &events.Network{
+			Source: end("10.0.0.5", 41022), Destination: end("198.51.100.7", 80), Protocol: 6, Started: time.Unix(0, 0),
+		}}, `close - - - 10.0.0.5:41022 <-> 198.51.100.7:80 tcp (1s)`},
+		{"close, nothing known", events.Event{Kind: events.KindClose, Network: &events.Network{Source: end("", 1), Started: time.Unix(2, 0)}}, `close - - - -:1 <-> -`},
+		{"hostile flow", events.Event{Kind: events.KindConnect, Network: &events.Network{
+			Source: end("fe80::1%a\nb", 1), Destination: end("fe80::2%\x1b[2J", 0), Direction: events.DirectionEgress, Code: "E\n",
+		}}, `connect - - - [fe80::1]:1 -> fe80::2 "E\n"`},
 		{"no process", events.Event{Kind: events.KindExec}, `exec`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -71,6 +107,9 @@ func TestAppendColumns(t *testing.T) {
 		e := events.Event{Kind: kind, Process: &events.Process{PID: pid, Name: "NAME", Credentials: events.Credentials{
 			Known: true, Effective: events.User{Name: user},
 		}}}
+		if kind.Traits().Category == "network" {
+			e.Network = &events.Network{}
+		}
 		return strings.Index(string(Append(nil, &e)), "NAME")
 	}
 	want := at(events.KindExec, 1, "root")

@@ -28,13 +28,17 @@ struct act {
 	const char *name;
 	void (*run)(void);
 	const char *shows;
-	const char *needs; /* besides root; words separated by spaces */
+	/* Besides root; words separated by spaces. "trampolines": a host with tracepoints alone may be blind to it. */
+	const char *needs;
 };
 
 /* One table for each file, ended by an act without a name. */
 extern const struct act exec_acts[], script_acts[], args_acts[], odd_acts[], path_acts[], cred_acts[];
 extern const struct act namespace_acts[], fork_acts[], exit_acts[], leader_acts[], storm_acts[];
 extern const struct act helper_acts[], compat_acts[], failed_acts[], thread_acts[], older_acts[];
+extern const struct act net_connect_acts[], net_failed_acts[], net_open_acts[], net_udp_acts[], net_raw_acts[];
+extern const struct act net_accept_acts[], net_close_acts[], net_not_acts[], net_passed_acts[], net_uring_acts[];
+extern const struct act net_uring_more_acts[], net_compat_acts[], net_older_acts[];
 
 /*
  * say.c: one line is begun, gets its fields, and is written by said(), whole.
@@ -60,6 +64,8 @@ void raw_strs(const char *field, char *const list[]);
 void begins(const char *field, char *const list[], size_t bytes); /* list is cut, with at least that much left */
 void between(const char *field, long long from, long long to); /* a time, ns since 1970 */
 void ends_with(const char *field, const char *value);
+void same(const char *field, const char *mark); /* the same value wherever the field has this mark */
+void at_least(const char *field, long long value);
 void said(void);
 void distinct_entity(pid_t pid); /* several processes had this pid, each with its own entity_id */
 void adopt(pid_t pid);           /* part of the act, though no descendant */
@@ -104,8 +110,18 @@ void gate_wait(struct gate *g);
 /* Own mount namespace with a fresh tmpfs on dir, without nosuid. */
 void private_tmpfs(void);
 
+/* compat.c */
+char *copy_32(const char *name); /* of the 32-bit program that was built beside this one */
+void need_32(const char *path);	 /* skips where the kernel does not run it */
+void need_int80(void);		 /* skips where a 64-bit program cannot call so */
+
+/* older.c */
+void wait_for_sensor(void);		   /* says that it may start */
+pid_t unseen(int (*fn)(void *), void *arg); /* fork without a word: nobody was there to see it */
+
 /* role.c: what a copy of this program does when it is run by an act. */
 int play(const char *part, int argc, char **argv);
+int play_net(const char *what);		  /* net_compat.c */
 void tell(const char *action, pid_t pid); /* says what the kernel says about this process */
 
 #endif

@@ -7,8 +7,7 @@
 
 static char *const true_argv[] = { "true", "-a", NULL };
 
-/* A copy of the 32-bit program that was built beside this one. */
-static char *copy_32(const char *name)
+char *copy_32(const char *name)
 {
 	char *path = in_dir(name), *from = resolved("/proc/self/exe");
 	int in, out;
@@ -41,8 +40,7 @@ static int become(void *arg)
 	die("exec %s", image->path);
 }
 
-/* Whether the kernel runs 32-bit programs. */
-static void need_32(const char *path)
+void need_32(const char *path)
 {
 	struct image image = { path, role("quiet:0") };
 	pid_t pid = fork();
@@ -122,14 +120,19 @@ static int no_int80(void *arg)
 	return result != getpid();
 }
 
+void need_int80(void)
+{
+	if (reap(child(no_int80, NULL)))
+		skip("the kernel takes no 32-bit system calls");
+}
+
 /* The 32-bit system call, made by a 64-bit program for a 64-bit one. */
 static void int80(void)
 {
 	char *path = copy_self("true", 0755), *argv[] = { path, path, path, NULL };
 	pid_t pid;
 
-	if (reap(child(no_int80, NULL)))
-		skip("the kernel takes no 32-bit system calls");
+	need_int80();
 	pid = child(become_int80, path);
 	expect_exec(pid, path, argv);
 	said();

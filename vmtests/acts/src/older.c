@@ -9,7 +9,7 @@
 
 static char *const held_argv[] = { "held", "-a", "b\nc", NULL };
 
-static void wait_for_sensor(void)
+void wait_for_sensor(void)
 {
 	char c;
 
@@ -26,8 +26,7 @@ static int become_held(void *path)
 	die("exec %s", (char *)path);
 }
 
-/* fork without a word: nobody was there to see it. */
-static pid_t unseen(int (*fn)(void *), void *arg)
+pid_t unseen(int (*fn)(void *), void *arg)
 {
 	pid_t pid = fork();
 

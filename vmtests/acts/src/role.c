@@ -305,6 +305,8 @@ int play(const char *part, int argc, char **argv)
 		return become(value);
 	if (is(part, "login", &value))
 		return serve_login(value);
+	if (is(part, "net", &value))
+		return play_net(value);
 	if (is(part, "forks", &value)) {
 		for (int n = atoi(value); n > 0; n--)
 			reap(child(nothing, NULL));

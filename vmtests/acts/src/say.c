@@ -280,6 +280,20 @@ void between(const char *name, long long from, long long to)
 	puts_raw("}");
 }
 
+void same(const char *name, const char *mark)
+{
+	field(name);
+	puts_raw("{\"$same\":");
+	put_string(mark, strlen(mark));
+	put("}", 1);
+}
+
+void at_least(const char *name, long long value)
+{
+	field(name);
+	putf("{\"$least\":%lld}", value);
+}
+
 static void write_line(void)
 {
 	size_t done = 0;

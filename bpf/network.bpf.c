@@ -1,0 +1,890 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * The network family: connect, accept, close.
+ *
+ * One map remembers for each socket who connected or accepted it, because the
+ * outcome of a connect and the end of a connection are seen in interrupts, where
+ * the current task is anybody. Its value is the record that will be sent.
+ * Addresses come from the kernel's socket, or from the kernel's copy of what
+ * the system call was given.
+ */
+#include "sock.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bulk.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+enum flag {
+	FLAG_EGRESS = 1,
+	FLAG_INGRESS = 2,
+	FLAG_OWNER = 4, /* the header says who connected or accepted */
+	FLAG_BYTES = 8, /* sent and received are known */
+	FLAG_SUCCEEDED = 16,
+	FLAG_FAILED = 32, /* error says how, unless it is 0 */
+	FLAG_EARLY = 64,  /* only in the map: the attempt has sent nothing yet, or failed before it could */
+	FLAG_OLDER = 128, /* older than the sensor: nobody saw it begin */
+};
+
+struct record {
+	struct header header; /* of who connected or accepted */
+	__u64 since;          /* of the attempt or the accept, CLOCK_BOOTTIME, ns */
+	__u64 sent, received; /* payload bytes */
+	__u32 netns;
+	__u32 error; /* errno */
+	__u16 local_port, remote_port;
+	__u16 protocol;
+	__u16 flags;
+	__u8 local[16], remote[16]; /* IPv4 addresses are mapped */
+};
+
+/* For bpf2go, which finds only the types that something refers to. */
+const struct record *unused_record __attribute__((unused));
+const enum flag *unused_flag __attribute__((unused));
+
+/* Set by the loader before it sets stopped to 0. */
+volatile __u32 wanted = 0;          /* bit for each kind */
+volatile bool accepts_late = false; /* no program sees every accept: what was missed is told at the release */
+
+/*
+ * By address of the struct sock, from the attempt or the accept until the end.
+ * header.kind says what will be told next: KIND_CONNECT, an attempt; KIND_CLOSE,
+ * an open connection; KIND_ACCEPT, one that nobody has accepted yet.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* set by the loader */
+	__type(key, __u64);
+	__type(value, struct record);
+} sockets SEC(".maps");
+
+/* Peers that an unconnected socket has sent to. */
+struct flow {
+	__u64 sk;
+	__u32 tgid;
+	__u16 port, protocol;
+	__u8 remote[16];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct flow);
+	__type(value, __u8);
+} flows SEC(".maps");
+
+/* An unconnected socket tells this many new peers in each window; more are only counted. */
+#define PEERS_MAX 64
+#define PEERS_WINDOW (10ULL * 1000 * 1000 * 1000) /* ns */
+struct peers {
+	__u64 since;
+	__u64 told;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct peers);
+} peers SEC(".maps");
+
+/* The socket that a thread's connect(2) is about, from before it until it returns. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64); /* pid_tgid */
+	__type(value, __u64);
+} connecting SEC(".maps");
+
+static __always_inline void actor_fill(struct header *h, struct task_struct *task)
+{
+	struct task_struct *owner = NULL;
+
+	/* io_uring's threads before Linux 5.12: of the kernel, with the memory of whom they work for. */
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD) {
+		if (bpf_core_field_exists(((struct mm_struct *)0)->owner))
+			owner = BPF_CORE_READ(task, mm, owner);
+		if (owner)
+			task = owner;
+	}
+	h->start = BPF_CORE_READ(task, group_leader, start_boottime);
+	h->exec_id = BPF_CORE_READ(task, self_exec_id);
+	h->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	h->tgid = BPF_CORE_READ(task, tgid);
+	h->tid = BPF_CORE_READ(task, pid);
+	h->euid = BPF_CORE_READ(task, cred, euid.val);
+	h->egid = BPF_CORE_READ(task, cred, egid.val);
+	bpf_core_read(h->comm, sizeof(h->comm), &task->comm);
+}
+
+static __always_inline void mapped(__u8 *to, __be32 ip)
+{
+	__u32 *words = (void *)to;
+
+	words[0] = words[1] = 0;
+	words[2] = bpf_htonl(0xffff);
+	words[3] = ip;
+}
+
+static __always_inline void local_fill(struct record *r, struct sock *sk)
+{
+	__be32 ip = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+	__u64 *words = (void *)r->local;
+
+	bpf_core_read(r->local, sizeof(r->local), &sk->__sk_common.skc_v6_rcv_saddr);
+	/* IPv6's address is set last when a socket connects to a mapped one. */
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) != AF_INET6 || (ip && !words[0] && !words[1]))
+		mapped(r->local, ip);
+	/* Kept when the port is put back, unlike skc_num. A raw socket has its protocol there. */
+	r->local_port = 0;
+	if (BPF_CORE_READ(sk, sk_type) != SOCK_RAW)
+		r->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+}
+
+static __always_inline void remote_fill(struct record *r, struct sock *sk)
+{
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6)
+		bpf_core_read(r->remote, sizeof(r->remote), &sk->__sk_common.skc_v6_daddr);
+	else
+		mapped(r->remote, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+	r->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+}
+
+/* From the kernel's copy of a sockaddr. */
+static __always_inline bool address_fill(struct record *r, const struct sockaddr *address)
+{
+	const struct sockaddr_in6 *in6 = (void *)address;
+	const struct sockaddr_in *in = (void *)address;
+
+	switch (BPF_CORE_READ(address, sa_family)) {
+	case AF_INET:
+		mapped(r->remote, BPF_CORE_READ(in, sin_addr.s_addr));
+		r->remote_port = bpf_ntohs(BPF_CORE_READ(in, sin_port));
+		return true;
+	case AF_INET6:
+		bpf_core_read(r->remote, sizeof(r->remote), &in6->sin6_addr);
+		r->remote_port = bpf_ntohs(BPF_CORE_READ(in6, sin6_port));
+		return true;
+	}
+	return false;
+}
+
+static __always_inline bool is_mapped(const __u8 *address)
+{
+	const __u32 *words = (const void *)address;
+
+	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
+}
+
+/* What begins now, by the current task. */
+static __always_inline void begin_fill(struct record *r, struct sock *sk, __u32 kind, __u16 flags)
+{
+	__builtin_memset(r, 0, sizeof(*r));
+	r->header.kind = kind;
+	r->flags = flags;
+	r->since = bpf_ktime_get_boot_ns();
+	r->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	r->protocol = BPF_CORE_READ(sk, sk_protocol);
+	if (flags & FLAG_OWNER)
+		actor_fill(&r->header, (void *)bpf_get_current_task());
+	local_fill(r, sk);
+}
+
+static __always_inline void bytes_fill(struct record *r, struct sock *sk)
+{
+	struct mptcp_sock *msk = (void *)sk;
+	struct tcp_sock *tp = (void *)sk;
+	__u64 fin;
+
+	if (r->protocol == IPPROTO_TCP) {
+		fin = BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1;
+		r->sent = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
+		r->received = BPF_CORE_READ(tp, bytes_received);
+		if (r->received)
+			r->received -= fin;
+		r->flags |= FLAG_BYTES;
+	} else if (r->protocol == IPPROTO_MPTCP && bpf_core_field_exists(msk->bytes_sent)) {
+		r->sent = BPF_CORE_READ(msk, bytes_sent) - BPF_CORE_READ(msk, bytes_retrans);
+		r->received = BPF_CORE_READ(msk, bytes_received);
+		r->flags |= FLAG_BYTES;
+	}
+}
+
+static __always_inline void send(struct record *r, __u32 kind)
+{
+	if (wanted & 1U << kind)
+		bulk_send(&r->header, kind, sizeof(*r));
+}
+
+static __always_inline void lost_for_want_of_room(__u32 kind)
+{
+	struct counters *c = counters_of(kind);
+
+	if (!c || !(wanted & 1U << kind))
+		return;
+	count(c->generated);
+	count_drop(c, &c->dropped_map_full);
+}
+
+/* Remembers an attempt, whose outcome will be told, or an open connection, whose end will. */
+static __always_inline void remember(__u64 key, struct record *r)
+{
+	if (bpf_map_update_elem(&sockets, &key, r, BPF_ANY) == 0)
+		return;
+	if (r->header.kind == KIND_CONNECT)
+		lost_for_want_of_room(KIND_CONNECT);
+	lost_for_want_of_room(KIND_CLOSE);
+}
+
+/* The subflows of MPTCP are sockets of the kernel: the connection is told by the socket above them. */
+static __always_inline bool is_subflow(struct sock *sk)
+{
+	const struct tcp_ulp_ops *ulp = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops);
+	char name[8] = {};
+
+	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP || !ulp)
+		return false;
+	bpf_core_read(name, sizeof(name), &ulp->name);
+	return *(__u64 *)name == *(const __u64 *)"mptcp\0\0";
+}
+
+static __always_inline bool is_stream(__u16 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+}
+
+/* A connect has sent, or is about to send, its first packet: the task is who asked for it. */
+static __noinline int attempt(__u64 key)
+{
+	struct sock *sk = (void *)key;
+	struct record r;
+
+	begin_fill(&r, sk, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER);
+	remote_fill(&r, sk);
+	remember(key, &r);
+	return 0;
+}
+
+static __noinline int established(__u64 key)
+{
+	struct record *known = bpf_map_lookup_elem(&sockets, &key);
+	struct sock *sk = (void *)key;
+	struct record r;
+
+	if (!known) {
+		if (!accepts_late)
+			return 0;
+		begin_fill(&r, sk, KIND_ACCEPT, FLAG_INGRESS);
+		remote_fill(&r, sk);
+		bpf_map_update_elem(&sockets, &key, &r, BPF_NOEXIST);
+		return 0;
+	}
+	if (known->header.kind != KIND_CONNECT)
+		return 0;
+	known->header.kind = KIND_CLOSE;
+	known->flags &= ~FLAG_EARLY;
+	local_fill(known, sk);
+	remote_fill(known, sk);
+	r = *known;
+	r.flags |= FLAG_SUCCEEDED;
+	send(&r, KIND_CONNECT);
+	return 0;
+}
+
+/* The socket is closed for good: by its owner, by its peer, or because the attempt failed. */
+static __noinline int closed(__u64 key, int old)
+{
+	struct record *known = bpf_map_lookup_elem(&sockets, &key);
+	struct sock *sk = (void *)key;
+	struct record r;
+
+	if (!known)
+		return 0;
+	if (known->header.kind == KIND_CONNECT && (old == TCP_SYN_SENT || old == TCP_SYN_RECV || old == TCP_CLOSE)) {
+		if (!known->error)
+			local_fill(known, sk);
+		r = *known;
+		if (!r.error)
+			r.error = BPF_CORE_READ(sk, sk_err);
+		if (!r.error && BPF_CORE_READ(sk, sk_shutdown) != SHUTDOWN_MASK) {
+			/* It failed within the system call, which alone knows why. */
+			known->flags |= FLAG_EARLY;
+			return 0;
+		}
+		if (r.error)
+			r.flags |= FLAG_FAILED;
+		if (bpf_map_delete_elem(&sockets, &key) == 0)
+			send(&r, KIND_CONNECT);
+		return 0;
+	}
+	r = *known;
+	if (bpf_map_delete_elem(&sockets, &key) || r.header.kind == KIND_ACCEPT)
+		return 0;
+	if (r.header.kind == KIND_CONNECT) { /* the program was skipped when it succeeded */
+		r.flags |= FLAG_SUCCEEDED;
+		send(&r, KIND_CONNECT);
+		r.flags &= ~FLAG_SUCCEEDED;
+	}
+	bytes_fill(&r, sk);
+	send(&r, KIND_CLOSE);
+	return 0;
+}
+
+/* An MPTCP socket learns of its failure after its state has changed; its subflow knows before. */
+static __noinline int subflow_failed(__u64 key)
+{
+	struct sock *sk = (void *)key;
+	struct mptcp_subflow_context *subflow = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_data);
+	struct record *known;
+	__u64 above;
+
+	if (!bpf_core_field_exists(subflow->conn))
+		return 0;
+	above = (__u64)BPF_CORE_READ(subflow, conn);
+	known = bpf_map_lookup_elem(&sockets, &above);
+	if (!known || known->header.kind != KIND_CONNECT)
+		return 0;
+	known->error = BPF_CORE_READ(sk, sk_err);
+	local_fill(known, sk);
+	remote_fill(known, sk);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(sock_state, struct sock *sk, int old, int new)
+{
+	__u64 key;
+
+	if (stopped || (new != TCP_SYN_SENT && new != TCP_ESTABLISHED && new != TCP_CLOSE))
+		return 0;
+	if (!is_stream(sk->sk_protocol))
+		return 0;
+	/* As a number: before Linux 5.12 a typed pointer cannot be the key of a map. */
+	bpf_probe_read_kernel(&key, sizeof(key), ctx);
+	cpu_hold();
+	if (is_subflow(sk)) {
+		if (new == TCP_CLOSE && old == TCP_SYN_SENT)
+			subflow_failed(key);
+	} else if (new == TCP_SYN_SENT)
+		attempt(key);
+	else if (new == TCP_ESTABLISHED)
+		established(key);
+	else
+		closed(key, old);
+	cpu_release();
+	return 0;
+}
+
+/*
+ * A process was handed an incoming connection. Two may think so of one socket
+ * when descriptors are passed about: the first is told.
+ */
+static __noinline int accepted(__u64 key)
+{
+	struct record *known = bpf_map_lookup_elem(&sockets, &key);
+	struct sock *sk = (void *)key;
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	struct record r;
+
+	if ((family != AF_INET && family != AF_INET6) || !is_stream(BPF_CORE_READ(sk, sk_protocol)))
+		return 0;
+	if (known && known->header.kind != KIND_ACCEPT)
+		return 0;
+	begin_fill(&r, sk, KIND_CLOSE, FLAG_INGRESS | FLAG_OWNER);
+	remote_fill(&r, sk);
+	remember(key, &r);
+	r.flags |= FLAG_SUCCEEDED;
+	send(&r, KIND_ACCEPT);
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE && bpf_map_delete_elem(&sockets, &key) == 0) {
+		/* Ended before it was accepted, by a reset. */
+		r.flags &= ~FLAG_SUCCEEDED;
+		bytes_fill(&r, sk);
+		send(&r, KIND_CLOSE);
+	}
+	return 0;
+}
+
+/* void security_sock_graft(sk, parent): every accept(2), of every family, by whatever door. */
+SEC("fentry/security_sock_graft")
+int BPF_PROG(accept_graft, struct sock *sk, struct socket *parent)
+{
+	__u64 key;
+
+	if (stopped)
+		return 0;
+	bpf_probe_read_kernel(&key, sizeof(key), ctx);
+	cpu_hold();
+	accepted(key);
+	cpu_release();
+	return 0;
+}
+
+/* Layout from tracefs, events/syscalls/NAME/format: stable since 2.6. */
+struct syscall_exit {
+	__u64 common;
+	__u64 number;
+	__s64 result;
+};
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+
+static __always_inline struct sock *sock_of(struct file *file)
+{
+	struct socket *socket;
+
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	if (BPF_CORE_READ(socket, file) != file)
+		return NULL;
+	return BPF_CORE_READ(socket, sk);
+}
+
+static __always_inline int accept_returned(struct syscall_exit *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *table;
+	struct file **slot, *file = NULL;
+	struct sock *sk;
+
+	if (stopped || ctx->result < 0)
+		return 0;
+	table = BPF_CORE_READ(task, files, fdt);
+	if (ctx->result >= BPF_CORE_READ(table, max_fds))
+		return 0;
+	slot = BPF_CORE_READ(table, fd) + ctx->result;
+	bpf_probe_read_kernel(&file, sizeof(file), slot);
+	sk = sock_of(file);
+	if (!sk)
+		return 0; /* another thread was quicker to close it: told at the release */
+	cpu_hold();
+	accepted((__u64)sk);
+	cpu_release();
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_accept")
+int accept_exit(struct syscall_exit *ctx)
+{
+	return accept_returned(ctx);
+}
+
+SEC("tracepoint/syscalls/sys_exit_accept4")
+int accept4_exit(struct syscall_exit *ctx)
+{
+	return accept_returned(ctx);
+}
+
+/* A connect that failed before a packet was sent, or one without a handshake that succeeded at once. */
+static __noinline int connected(__u64 key, const struct sockaddr *address, int result)
+{
+	struct record *known = bpf_map_lookup_elem(&sockets, &key);
+	struct sock *sk = (void *)key;
+	bool stream = is_stream(BPF_CORE_READ(sk, sk_protocol));
+	struct record r;
+
+	if (known && known->header.kind == KIND_CLOSE) {
+		if (stream)
+			return 0;
+		r = *known; /* connected again, to somebody else */
+		if (bpf_map_delete_elem(&sockets, &key) == 0)
+			send(&r, KIND_CLOSE);
+		known = NULL;
+	}
+	if (known && !(known->flags & FLAG_EARLY))
+		return 0;
+	begin_fill(&r, sk, KIND_CLOSE, FLAG_EGRESS | FLAG_OWNER);
+	if (known) {
+		r.since = known->since;
+		__builtin_memcpy(r.remote, known->remote, sizeof(r.remote));
+		r.remote_port = known->remote_port;
+		bpf_map_delete_elem(&sockets, &key);
+	} else if (!address || !address_fill(&r, address)) {
+		return 0;
+	}
+	if (result == 0) {
+		remember(key, &r);
+		r.flags |= FLAG_SUCCEEDED;
+	} else {
+		r.error = -result;
+		r.flags |= FLAG_FAILED;
+	}
+	send(&r, KIND_CONNECT);
+	return 0;
+}
+
+#define EINVAL 22
+#define EAFNOSUPPORT 97
+#define EINPROGRESS 115
+
+/* The four functions that a connect ends in. The address is the kernel's copy. */
+static __always_inline int connect_returned(void *ctx, const struct sockaddr *address, int result, bool ipv6)
+{
+	__u64 key, to[2]; /* aligned, for 32 bits at a time */
+
+	if (stopped || result == -EINVAL || result == -EAFNOSUPPORT)
+		return 0;
+	if (ipv6) {
+		bpf_core_read(to, sizeof(to), &((struct sockaddr_in6 *)address)->sin6_addr);
+		if (is_mapped((void *)to))
+			return 0; /* IPv4's function has told */
+	}
+	bpf_probe_read_kernel(&key, sizeof(key), ctx);
+	if (is_subflow((void *)key))
+		return 0;
+	cpu_hold();
+	connected(key, address, result);
+	cpu_release();
+	return 0;
+}
+
+SEC("fexit/tcp_v4_connect")
+int BPF_PROG(tcp_connect, struct sock *sk, struct sockaddr *address, int length, int result)
+{
+	return result ? connect_returned(ctx, address, result, false) : 0;
+}
+
+SEC("fexit/tcp_v6_connect")
+int BPF_PROG(tcp6_connect, struct sock *sk, struct sockaddr *address, int length, int result)
+{
+	return result ? connect_returned(ctx, address, result, true) : 0;
+}
+
+SEC("fexit/__ip4_datagram_connect")
+int BPF_PROG(datagram_connect, struct sock *sk, struct sockaddr *address, int length, int result)
+{
+	return connect_returned(ctx, address, result, false);
+}
+
+SEC("fexit/__ip6_datagram_connect")
+int BPF_PROG(datagram6_connect, struct sock *sk, struct sockaddr *address, int length, int result)
+{
+	return connect_returned(ctx, address, result, true);
+}
+
+/* A datagram to a peer that the socket is not connected to: the first is told. */
+static __noinline int sent(__u64 key, struct record *r, __u16 outcome)
+{
+	struct sock *sk = (void *)key;
+	struct flow flow = { .sk = key, .port = r->remote_port };
+	struct peers fresh = {}, *told;
+	struct counters *c;
+	__u32 error = r->error;
+	__u8 one = 1;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED &&
+	    r->remote_port == bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport)))
+		return 0; /* connected, and named all the same: by IPv6's function for a mapped address */
+	flow.tgid = bpf_get_current_pid_tgid() >> 32;
+	flow.protocol = BPF_CORE_READ(sk, sk_protocol);
+	__builtin_memcpy(flow.remote, r->remote, sizeof(flow.remote));
+	if (bpf_map_update_elem(&flows, &flow, &one, BPF_NOEXIST))
+		return 0;
+	begin_fill(r, sk, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER | outcome);
+	__builtin_memcpy(r->remote, flow.remote, sizeof(r->remote));
+	r->remote_port = flow.port;
+	if (outcome == FLAG_FAILED)
+		r->error = error;
+	told = bpf_map_lookup_elem(&peers, &key);
+	if (told && r->since - told->since < PEERS_WINDOW) {
+		if (told->told >= PEERS_MAX) {
+			c = counters_of(KIND_CONNECT);
+			if (c && wanted & 1U << KIND_CONNECT) {
+				count(c->generated);
+				count(c->aggregated);
+			}
+			return 0;
+		}
+		__sync_fetch_and_add(&told->told, 1);
+	} else {
+		fresh.since = r->since;
+		fresh.told = 1;
+		bpf_map_update_elem(&peers, &key, &fresh, BPF_ANY);
+	}
+	send(r, KIND_CONNECT);
+	return 0;
+}
+
+static __always_inline int datagram_sent(void *ctx, struct msghdr *message, int result, __u16 family)
+{
+	struct sockaddr *address;
+	struct record r;
+	__u64 key;
+
+	if (stopped)
+		return 0;
+	address = message->msg_name;
+	/* IPv6's function leaves the address of its own stack behind when it has called IPv4's. */
+	if (!address || BPF_CORE_READ(address, sa_family) != family || !address_fill(&r, address))
+		return 0;
+	if (family == AF_INET6 && is_mapped(r.remote))
+		return 0;
+	bpf_probe_read_kernel(&key, sizeof(key), ctx);
+	cpu_hold();
+	r.error = result < 0 ? -result : 0;
+	sent(key, &r, result < 0 ? FLAG_FAILED : FLAG_SUCCEEDED);
+	cpu_release();
+	return 0;
+}
+
+SEC("fexit/udp_sendmsg")
+int BPF_PROG(udp_send, struct sock *sk, struct msghdr *message, unsigned long length, int result)
+{
+	return datagram_sent(ctx, message, result, AF_INET);
+}
+
+SEC("fexit/udpv6_sendmsg")
+int BPF_PROG(udp6_send, struct sock *sk, struct msghdr *message, unsigned long length, int result)
+{
+	return datagram_sent(ctx, message, result, AF_INET6);
+}
+
+SEC("fexit/raw_sendmsg")
+int BPF_PROG(raw_send, struct sock *sk, struct msghdr *message, unsigned long length, int result)
+{
+	return datagram_sent(ctx, message, result, AF_INET);
+}
+
+SEC("fexit/rawv6_sendmsg")
+int BPF_PROG(raw6_send, struct sock *sk, struct msghdr *message, unsigned long length, int result)
+{
+	return datagram_sent(ctx, message, result, AF_INET6);
+}
+
+SEC("fexit/ping_v4_sendmsg")
+int BPF_PROG(ping_send, struct sock *sk, struct msghdr *message, unsigned long length, int result)
+{
+	return datagram_sent(ctx, message, result, AF_INET);
+}
+
+SEC("fexit/ping_v6_sendmsg")
+int BPF_PROG(ping6_send, struct sock *sk, struct msghdr *message, unsigned long length, int result)
+{
+	return datagram_sent(ctx, message, result, AF_INET6);
+}
+
+/*
+ * Without trampolines: programs at the root of the cgroups. They get a socket as
+ * the verifier's own type; its address becomes a number by being read.
+ */
+static __always_inline __u64 number_of(void *sk)
+{
+	void *volatile pointer = sk;
+	__u64 number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), (void *)&pointer);
+	return number;
+}
+
+/* An attempt that has sent nothing yet: the system call's end, or the first packet, goes on with it. */
+static __always_inline int connect_begins(struct bpf_sock_addr *ctx, __u64 key, struct record *r)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct sock *sk = (void *)key;
+	struct record *known;
+	struct record old;
+
+	if (is_subflow(sk))
+		return 1;
+	known = bpf_map_lookup_elem(&sockets, &key);
+	if (known && known->header.kind == KIND_CLOSE && !is_stream(known->protocol)) {
+		old = *known; /* connected again, to somebody else */
+		if (bpf_map_delete_elem(&sockets, &key) == 0)
+			send(&old, KIND_CLOSE);
+	}
+	remember(key, r);
+	bpf_map_update_elem(&connecting, &thread, &key, BPF_ANY);
+	return 1;
+}
+
+SEC("cgroup/connect4")
+int connect4(struct bpf_sock_addr *ctx)
+{
+	__u64 key = number_of(ctx->sk);
+	struct record r;
+
+	if (stopped || !key)
+		return 1;
+	cpu_hold();
+	begin_fill(&r, (void *)key, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER | FLAG_EARLY);
+	mapped(r.remote, ctx->user_ip4);
+	r.remote_port = bpf_ntohs(ctx->user_port);
+	connect_begins(ctx, key, &r);
+	cpu_release();
+	return 1;
+}
+
+SEC("cgroup/connect6")
+int connect6(struct bpf_sock_addr *ctx)
+{
+	__u64 key = number_of(ctx->sk);
+	struct record r;
+	__u32 *to = (void *)r.remote;
+
+	if (stopped || !key)
+		return 1;
+	cpu_hold();
+	begin_fill(&r, (void *)key, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER | FLAG_EARLY);
+	to[0] = ctx->user_ip6[0];
+	to[1] = ctx->user_ip6[1];
+	to[2] = ctx->user_ip6[2];
+	to[3] = ctx->user_ip6[3];
+	r.remote_port = bpf_ntohs(ctx->user_port);
+	connect_begins(ctx, key, &r);
+	cpu_release();
+	return 1;
+}
+
+SEC("tracepoint/syscalls/sys_exit_connect")
+int connect_exit(struct syscall_exit *ctx)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u64 *found, key;
+
+	found = bpf_map_lookup_elem(&connecting, &thread);
+	if (!found)
+		return 0;
+	key = *found;
+	bpf_map_delete_elem(&connecting, &thread);
+	if (stopped)
+		return 0;
+	cpu_hold();
+	connected(key, NULL, ctx->result);
+	cpu_release();
+	return 0;
+}
+
+SEC("cgroup/sendmsg4")
+int sendmsg4(struct bpf_sock_addr *ctx)
+{
+	__u64 key = number_of(ctx->sk);
+	struct record r;
+
+	if (stopped || !key)
+		return 1;
+	mapped(r.remote, ctx->user_ip4);
+	r.remote_port = bpf_ntohs(ctx->user_port);
+	cpu_hold();
+	sent(key, &r, 0); /* how it ends is not seen */
+	cpu_release();
+	return 1;
+}
+
+SEC("cgroup/sendmsg6")
+int sendmsg6(struct bpf_sock_addr *ctx)
+{
+	__u64 key = number_of(ctx->sk);
+	struct record r;
+	__u32 *to = (void *)r.remote;
+
+	if (stopped || !key)
+		return 1;
+	to[0] = ctx->user_ip6[0];
+	to[1] = ctx->user_ip6[1];
+	to[2] = ctx->user_ip6[2];
+	to[3] = ctx->user_ip6[3];
+	r.remote_port = bpf_ntohs(ctx->user_port);
+	cpu_hold();
+	sent(key, &r, 0); /* how it ends is not seen */
+	cpu_release();
+	return 1;
+}
+
+/* The last descriptor of a socket is closed, by the current task. */
+static __noinline int released(__u64 key)
+{
+	struct record *known = bpf_map_lookup_elem(&sockets, &key);
+	struct sock *sk = (void *)key;
+	bool stream = is_stream(BPF_CORE_READ(sk, sk_protocol));
+	struct record r;
+
+	if (!known)
+		return 0;
+	r = *known;
+	if (r.header.kind == KIND_ACCEPT) { /* a descriptor is closed, so somebody had accepted it */
+		accepted(key);
+	} else if (r.header.kind == KIND_CONNECT && r.flags & FLAG_EARLY) {
+		/* Nobody saw the system call end: io_uring's, or a 32-bit one. */
+		if (bpf_map_delete_elem(&sockets, &key))
+			return 0;
+		local_fill(&r, sk);
+		if (!stream && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED)
+			r.flags |= FLAG_SUCCEEDED;
+		else
+			r.flags |= FLAG_FAILED;
+		send(&r, KIND_CONNECT);
+		if (r.flags & FLAG_FAILED)
+			return 0;
+		r.flags &= ~FLAG_SUCCEEDED;
+		send(&r, KIND_CLOSE);
+	} else if (r.header.kind == KIND_CLOSE && !stream) {
+		if (bpf_map_delete_elem(&sockets, &key) == 0)
+			send(&r, KIND_CLOSE);
+	}
+	return 0;
+}
+
+SEC("cgroup/sock_release")
+int sock_release(struct bpf_sock *ctx)
+{
+	__u64 key = number_of(ctx);
+
+	if (stopped || !key)
+		return 1;
+	cpu_hold();
+	released(key);
+	cpu_release();
+	return 1;
+}
+
+SEC("fentry/inet_release")
+int BPF_PROG(inet_released, struct socket *socket)
+{
+	__u64 key;
+
+	if (stopped || !socket->sk)
+		return 0;
+	key = (__u64)BPF_CORE_READ(socket, sk);
+	cpu_hold();
+	released(key);
+	cpu_release();
+	return 0;
+}
+
+/*
+ * The sockets that were open before, by the descriptors of all tasks: in every
+ * network namespace, with an owner. Runs in the reader.
+ */
+SEC("iter/task_file")
+int sockets_snapshot(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct sock *sk;
+	struct record r;
+	__u16 family;
+	__u8 state;
+	__u64 key;
+
+	if (!task || !file)
+		return 0;
+	sk = sock_of(file);
+	if (!sk)
+		return 0;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if ((family != AF_INET && family != AF_INET6) || state == TCP_CLOSE || state == TCP_LISTEN)
+		return 0;
+	begin_fill(&r, sk, state == TCP_SYN_SENT ? KIND_CONNECT : KIND_CLOSE, FLAG_OLDER);
+	remote_fill(&r, sk);
+	actor_fill(&r.header, task);
+	r.flags |= FLAG_OWNER;
+	r.since = 0;
+	key = (__u64)sk;
+	bpf_map_update_elem(&sockets, &key, &r, BPF_NOEXIST);
+	return 0;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package process
+
+import "sensor/internal/events"
+
+// attribute completes an event whose source knows only who acted, by what the
+// table knows of the actor: the image that did it, or where that is gone no
+// image. Such an event tells nothing new of a process, but for its effective ids.
+func (t *Table) attribute(e *events.Event) {
+	p := e.Process
+	known := t.find(p.PID, p.StartKey)
+	if known == nil {
+		t.stats.Unknown++
+		p.EntityID = t.entityID(p.PID, p.StartKey)
+		return
+	}
+	image := known.process
+	switch {
+	case !sameImage(p, image):
+		complete(p, image)
+	case p.TID != image.TID || p.Credentials.Effective.ID != image.Credentials.Effective.ID ||
+		p.Credentials.EffectiveGroup.ID != image.Credentials.EffectiveGroup.ID:
+		complete(p, image)
+		t.inherit(p, known)
+		if !known.dead {
+			t.replace(known, p)
+		}
+	default:
+		e.Process = image
+	}
+	t.relate(known, e)
+}
+
+// complete gives p what does not depend on the image that it runs.
+func complete(p, from *events.Process) {
+	user, group := p.Credentials.Effective, p.Credentials.EffectiveGroup
+	p.VPID, p.Start, p.StartKey, p.EntityID = from.VPID, from.Start, from.StartKey, from.EntityID
+	p.WorkingDirectory, p.TTY, p.Namespaces, p.Cgroup = from.WorkingDirectory, from.TTY, from.Namespaces, from.Cgroup
+	p.KernelThread, p.NoMemory = from.KernelThread, from.NoMemory
+	p.ParentPID, p.ParentStartKey = from.ParentPID, from.ParentStartKey
+	p.CreatorPID, p.CreatorStartKey = from.CreatorPID, from.CreatorStartKey
+	p.GroupLeaderPID, p.SessionPID, p.EntryMeta = from.GroupLeaderPID, from.SessionPID, from.EntryMeta
+	p.Credentials = from.Credentials
+	if user.ID != from.Credentials.Effective.ID {
+		p.Credentials.Effective = user
+	}
+	if group.ID != from.Credentials.EffectiveGroup.ID {
+		p.Credentials.EffectiveGroup = group
+	}
+}
