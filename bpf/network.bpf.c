@@ -378,11 +378,20 @@ int BPF_PROG(sock_state, struct sock *sk, int old, int new)
 	return 0;
 }
 
+static __always_inline bool is_kernel(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, flags) & PF_KTHREAD && !BPF_CORE_READ(task, mm);
+}
+
 /*
  * A process was handed an incoming connection. Two may think so of one socket
- * when descriptors are passed about: the first is told.
+ * when descriptors are passed about: the first is told. Late is an accept that
+ * no program saw: it was after the connection was made, and by whoever closes it
+ * now, unless that is the kernel for a process that has ended.
  */
-static __noinline int accepted(__u64 key)
+static __noinline int accepted(__u64 key, bool late)
 {
 	struct record *known = bpf_map_lookup_elem(&sockets, &key);
 	struct sock *sk = (void *)key;
@@ -393,8 +402,10 @@ static __noinline int accepted(__u64 key)
 		return 0;
 	if (known && known->header.kind != KIND_ACCEPT)
 		return 0;
-	begin_fill(&r, sk, KIND_CLOSE, FLAG_INGRESS | FLAG_OWNER);
+	begin_fill(&r, sk, KIND_CLOSE, FLAG_INGRESS | (late && is_kernel() ? 0 : FLAG_OWNER));
 	remote_fill(&r, sk);
+	if (late && known)
+		r.since = known->since;
 	remember(key, &r);
 	r.flags |= FLAG_SUCCEEDED;
 	send(&r, KIND_ACCEPT);
@@ -417,7 +428,7 @@ int BPF_PROG(accept_graft, struct sock *sk, struct socket *parent)
 		return 0;
 	bpf_probe_read_kernel(&key, sizeof(key), ctx);
 	cpu_hold();
-	accepted(key);
+	accepted(key, false);
 	cpu_release();
 	return 0;
 }
@@ -462,7 +473,7 @@ static __always_inline int accept_returned(struct syscall_exit *ctx)
 	if (!sk)
 		return 0; /* another thread was quicker to close it: told at the release */
 	cpu_hold();
-	accepted((__u64)sk);
+	accepted((__u64)sk, false);
 	cpu_release();
 	return 0;
 }
@@ -806,7 +817,7 @@ static __noinline int released(__u64 key)
 		return 0;
 	r = *known;
 	if (r.header.kind == KIND_ACCEPT) { /* a descriptor is closed, so somebody had accepted it */
-		accepted(key);
+		accepted(key, true);
 	} else if (r.header.kind == KIND_CONNECT && r.flags & FLAG_EARLY) {
 		/* Nobody saw the system call end: io_uring's, or a 32-bit one. */
 		if (bpf_map_delete_elem(&sockets, &key))

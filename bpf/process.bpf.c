@@ -403,9 +403,11 @@ static __always_inline bool is_first(struct task_struct *task)
 {
 	struct exited key = { .start = task->group_leader->start_boottime, .tgid = task->tgid };
 	__u8 one = 1;
+	/* An int: before Linux 6.4 (d7ba4cc900bf) the call is replaced by one that leaves the upper half undefined. */
+	int result = bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST);
 
 	/* Only this error says that somebody was before us; any other must not cost the event. */
-	return bpf_map_update_elem(&exited, &key, &one, BPF_NOEXIST) != -EEXIST;
+	return result != -EEXIST;
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -86,3 +86,53 @@ func TestCounters(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCountersOfBulk reads what only bulk kinds count: events told by one that
+// went before, which is no loss, and those for which there was no room.
+func TestCountersOfBulk(t *testing.T) {
+	const connect, closed = events.KindConnect, events.KindClose
+	ledger := &events.Ledger{}
+	clock := &Clock{}
+	counts := fakeCounts{
+		uint32(connect): {{Generated: 10, Aggregated: 4}, {Generated: 2}},
+		uint32(closed):  {{}, {Generated: 5, DroppedMapFull: 2, DroppedRingFull: 1, FirstDrop: 100, LastDrop: 200}},
+	}
+	c := &counters{
+		counts: counts, epoch: &fakeEpoch{},
+		programs: map[events.Kind][]runCounter{connect: nil, closed: nil}, // they may have no programs of their own
+		seen:     map[events.Kind][]processCounters{}, recursion: map[events.Kind]map[string]uint64{},
+	}
+	read := func(want ...events.Loss) {
+		t.Helper()
+		got, err := c.read(ledger, clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
+			t.Errorf("losses are %+v, want %+v", got, want)
+		}
+	}
+	loss := func(stage events.Reason, cpu int, count, first, last uint64) events.Loss {
+		return events.Loss{Kind: closed, Stage: stage, CPU: cpu, Count: count, First: clock.Wall(first), Last: clock.Wall(last)}
+	}
+	read(loss(events.ReasonRingFull, 1, 1, 100, 200), loss(events.ReasonMapFull, 1, 2, 100, 200))
+	counts[uint32(connect)][1] = processCounters{Generated: 7, Aggregated: 5}
+	counts[uint32(closed)][0] = processCounters{Generated: 3, DroppedMapFull: 3, FirstDrop: 300, LastDrop: 400}
+	read(loss(events.ReasonMapFull, 0, 3, 300, 400))
+	read() // nothing is told twice
+	if got, want := [2]uint64{c.sent(connect), c.sent(closed)}, [2]uint64{8, 2}; got != want {
+		t.Errorf("%d records were sent, want %d", got, want)
+	}
+	ledger.Delivered(connect, c.sent(connect))
+	ledger.Delivered(closed, c.sent(closed))
+	balance := ledger.Read()
+	if err := balance.Check(); err != nil {
+		t.Error(err)
+	}
+	if got := balance.Aggregated; !reflect.DeepEqual(got, map[string]uint64{"connect": 9}) {
+		t.Errorf("aggregated %v", got)
+	}
+	if got, want := balance.Dropped["map"], map[string]uint64{"close": 5}; !reflect.DeepEqual(got, want) {
+		t.Errorf("dropped for want of room %v, want %v", got, want)
+	}
+}

@@ -112,8 +112,8 @@ func newTestRings(t testing.TB, withBulk bool) *testRings {
 	return w
 }
 
-// ringPatience is longer than any test waits for a record that comes.
-const ringPatience = 30 * time.Second
+// ringPatience is longer than any test waits for a record that somebody was woken for.
+const ringPatience = 5 * time.Second
 
 // A ringTag is what tests write into records: a critical one is 'c', a bulk one 'b'.
 type ringTag struct {
@@ -157,8 +157,12 @@ func (w *testRings) wake() {
 // read gives the tag of the next record.
 func (w *testRings) read() (ringTag, error) {
 	var r ringbuf.Record
+	began := time.Now()
 	if err := w.ReadInto(&r); err != nil {
 		return ringTag{}, err
+	}
+	if time.Since(began) >= ringPatience {
+		w.t.Errorf("only the deadline brought %c%d", r.RawSample[8], r.RawSample[12])
 	}
 	if len(r.RawSample) != ringRecord {
 		w.t.Errorf("a record of %d bytes, want %d", len(r.RawSample), ringRecord)
@@ -167,12 +171,12 @@ func (w *testRings) read() (ringTag, error) {
 	return ringTag{r.RawSample[8], binary.NativeEndian.Uint32(r.RawSample[12:])}, nil
 }
 
-// want reads records, as "c1", "b2", or "deadline" and "flushed" where there are none.
+// want reads: a [ringTag] for each record, an error where there is none.
 func (w *testRings) want(want ...any) {
 	w.t.Helper()
-	for i, want := range want {
+	for i, next := range want {
 		got, err := w.read()
-		switch want := want.(type) {
+		switch want := next.(type) {
 		case ringTag:
 			if err != nil || got != want {
 				w.t.Fatalf("reading %d: %c%d, %v, want %c%d", i, got.kind, got.number, err, want.kind, want.number)

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net.h"
 
+#include <poll.h>
+
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <time.h>
+
+#ifndef SIOCGSKNS
+#define SIOCGSKNS 0x894C
+#endif
 
 struct end end_of(const char *ip, int port)
 {
@@ -90,9 +96,9 @@ static int fill(void *arg)
 	connect_to(fd, at);
 	f = flow_from(fd);
 	said_connect(&f, 0);
+	said_close(&f);
 	if (write(full_by, "", 1) != 1)
 		die("tell the parent");
-	said_close(&f);
 	pause(); /* until the act is over: SIGKILL */
 	return 0;
 }
@@ -121,6 +127,9 @@ int listen_full(const char *ip, struct end *at)
 	on_exit_undo(unfill);
 	if (read(told[0], &c, 1) != 1)
 		die("fill the listener's queue");
+	/* Connected, but perhaps not yet in the queue: until then SYN cookies let more in. */
+	if (poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 10000) != 1)
+		die("wait for the listener's queue");
 	close_fd(told[0]);
 	close_fd(told[1]);
 	return fd;
@@ -245,9 +254,22 @@ static long long now(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+static ino_t namespace_of(int fd)
+{
+	int namespace = ioctl(fd, SIOCGSKNS);
+	struct stat st;
+
+	if (namespace < 0)
+		return 0;
+	if (fstat(namespace, &st))
+		die("see a socket's network namespace");
+	close_fd(namespace);
+	return st.st_ino;
+}
+
 struct flow flow_to(int fd, const struct end *peer)
 {
-	struct flow f = { .pid = getpid(), .peer = *peer, .since = now() };
+	struct flow f = { .pid = getpid(), .peer = *peer, .since = now(), .namespace = namespace_of(fd) };
 	int type;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){ sizeof(type) }))
