@@ -47,7 +47,8 @@ static __always_inline __u64 sequence_next(__u64 now)
 static __always_inline void bulk_send(struct header *h, __u32 kind, __u32 length)
 {
 	struct counters *c = counters_of(kind);
-	__u64 now = bpf_ktime_get_boot_ns(), waits, nothing = 0;
+	__u64 now = bpf_ktime_get_boot_ns(), nothing = 0;
+	__s64 waits; /* negative if another CPU was quicker */
 
 	if (!c)
 		return;
@@ -60,7 +61,7 @@ static __always_inline void bulk_send(struct header *h, __u32 kind, __u32 length
 	if (bpf_ringbuf_output(&bulk, h, length, BPF_RB_NO_WAKEUP))
 		count_drop(c, &c->dropped_ring_full);
 	waits = now - last_wake;
-	if (waits >= wake_interval ||
+	if (waits >= (__s64)wake_interval ||
 	    (waits >= BULK_WAKE_AGAIN && bpf_ringbuf_query(&bulk, BPF_RB_AVAIL_DATA) >= wake_bytes)) {
 		last_wake = now;
 		bpf_ringbuf_output(&critical, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);

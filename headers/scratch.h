@@ -102,7 +102,7 @@ static __always_inline void record_end(struct scratch *s, struct counters *c)
 
 	h->length = len;
 	if (bpf_ringbuf_query(&critical, BPF_RB_AVAIL_DATA) >= wake_bytes ||
-	    h->time - last_wake >= wake_interval) {
+	    (__s64)(h->time - last_wake) >= (__s64)wake_interval) { /* negative if another CPU was quicker */
 		last_wake = h->time;
 		flags = BPF_RB_FORCE_WAKEUP;
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"time"
 
@@ -62,15 +61,18 @@ func (r *rings) Flush() error { return r.critical.Flush() }
 
 // ReadInto reads the next record, as [ringbuf.Reader.ReadInto] does.
 func (r *rings) ReadInto(record *ringbuf.Record) error {
+	empty := false // the critical ring was, in this call
 	for {
 		if r.horizon != 0 {
 			if ok, err := r.readBulk(record); ok || err != nil {
 				return err
 			}
-			err := r.why
-			r.horizon, r.why, r.woken = 0, nil, r.holding
+			// A flush ends when both rings are empty, one right after the other.
+			done := !errors.Is(r.why, ringbuf.ErrFlushed) || empty && !r.holding
+			r.horizon, r.woken = 0, r.holding || !done
 			r.wait()
-			if err != nil {
+			if err := r.why; err != nil && done {
+				r.why = nil
 				return err
 			}
 			continue
@@ -84,23 +86,19 @@ func (r *rings) ReadInto(record *ringbuf.Record) error {
 		}
 		err := r.critical.ReadInto(record)
 		switch {
-		case err == nil && len(record.RawSample) < kindOffset:
+		case err == nil && r.bulk != nil && len(record.RawSample) < kindOffset:
 			r.woken = true
 			r.wait()
 		case err == nil:
 			return nil
 		case r.bulk == nil:
 			return err
-		case errors.Is(err, ringbuf.ErrFlushed):
-			r.horizon, r.why = math.MaxUint64, err
+		case errors.Is(err, ringbuf.ErrFlushed) || !r.woken && errors.Is(err, os.ErrDeadlineExceeded):
+			// What is in the bulk ring comes before it.
+			r.woken, r.why = true, err
+			r.wait()
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			if !r.woken {
-				// Time is up. What is in the bulk ring comes with it.
-				r.woken, r.why = true, err
-				r.wait()
-				continue
-			}
-			r.horizon = now
+			r.horizon, empty = now, true
 		default:
 			return err
 		}

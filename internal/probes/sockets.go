@@ -36,12 +36,16 @@ func (s *Source) openAttempts(emit func(*events.Event)) error {
 	var key uint64
 	var r networkRecord
 	n := uint64(0)
+	now, err := bootTime()
+	if err != nil {
+		return err
+	}
 	sockets := s.familyOf(socketsProgram).shared.Maps[networkMapSockets].Iterate()
 	for sockets.Next(&key, &r) {
 		if kindOf(r.Header.Kind) != events.KindConnect {
 			continue
 		}
-		r.Header.Length = uint32(unsafe.Sizeof(r))
+		r.Header.Length, r.Header.Time = uint32(unsafe.Sizeof(r)), now
 		e, _, err := row.decode(unsafe.Slice((*byte)(unsafe.Pointer(&r)), unsafe.Sizeof(r)), &s.clock, nil)
 		if err != nil {
 			errs = append(errs, err)

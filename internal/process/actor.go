@@ -29,7 +29,7 @@ func (t *Table) attribute(e *events.Event) {
 	default:
 		e.Process = image
 	}
-	t.relate(known, e)
+	t.show(known, e) // relate would write to an image that is shared, and the dead have no group any more
 }
 
 // complete gives p what does not depend on the image that it runs.

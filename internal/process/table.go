@@ -154,10 +154,16 @@ func (t *Table) relate(of *entry, e *events.Event) {
 	if e.Kind != events.KindExit || of.entryLeader == nil {
 		t.point(&of.entryLeader, t.entryLeader(of, parent, origin))
 	}
+	t.show(of, e)
+}
+
+// show enters the relatives that a process has in the table into an event.
+func (t *Table) show(of *entry, e *events.Event) {
+	p := of.process
+	parent := t.find(p.ParentPID, p.ParentStartKey)
 	for _, used := range [...]*entry{parent, of.group, of.session, of.entryLeader, of} {
 		t.touch(used)
 	}
-
 	f := &e.Family
 	switch {
 	case parent != nil:
