@@ -63,9 +63,9 @@ struct {
 	__type(value, struct record);
 } sockets SEC(".maps");
 
-/* Peers that an unconnected socket has sent to. */
+/* Peers that unconnected sockets have sent to. */
 struct flow {
-	__u64 sk;
+	__u64 socket; /* inode number, which is not given again as an address is */
 	__u32 tgid;
 	__u16 port, protocol;
 	__u8 remote[16];
@@ -581,7 +581,7 @@ int BPF_PROG(datagram6_connect, struct sock *sk, struct sockaddr *address, int l
 static __noinline int sent(__u64 key, struct record *r, __u16 outcome)
 {
 	struct sock *sk = (void *)key;
-	struct flow flow = { .sk = key, .port = r->remote_port };
+	struct flow flow = { .port = r->remote_port };
 	struct peers fresh = {}, *told;
 	struct counters *c;
 	__u32 error = r->error;
@@ -590,6 +590,7 @@ static __noinline int sent(__u64 key, struct record *r, __u16 outcome)
 	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED &&
 	    r->remote_port == bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport)))
 		return 0; /* connected, and named all the same: by IPv6's function for a mapped address */
+	flow.socket = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 	flow.tgid = bpf_get_current_pid_tgid() >> 32;
 	flow.protocol = BPF_CORE_READ(sk, sk_protocol);
 	__builtin_memcpy(flow.remote, r->remote, sizeof(flow.remote));
@@ -600,7 +601,7 @@ static __noinline int sent(__u64 key, struct record *r, __u16 outcome)
 	r->remote_port = flow.port;
 	if (outcome == FLAG_FAILED)
 		r->error = error;
-	told = bpf_map_lookup_elem(&peers, &key);
+	told = bpf_map_lookup_elem(&peers, &flow.socket);
 	if (told && r->since - told->since < PEERS_WINDOW) {
 		if (told->told >= PEERS_MAX) {
 			c = counters_of(KIND_CONNECT);
@@ -614,7 +615,7 @@ static __noinline int sent(__u64 key, struct record *r, __u16 outcome)
 	} else {
 		fresh.since = r->since;
 		fresh.told = 1;
-		bpf_map_update_elem(&peers, &key, &fresh, BPF_ANY);
+		bpf_map_update_elem(&peers, &flow.socket, &fresh, BPF_ANY);
 	}
 	send(r, KIND_CONNECT);
 	return 0;

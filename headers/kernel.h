@@ -111,6 +111,7 @@ struct hlist_bl_node {
 };
 struct inode {
 	unsigned short i_mode;
+	unsigned long i_ino;
 	unsigned int i_nlink;
 };
 struct dentry {

@@ -58,7 +58,7 @@ type DataStream struct {
 type Limits struct {
 	ProcessTable Size  `yaml:"process_table"` // default 32 MiB
 	Rings        Rings `yaml:"rings"`
-	Sockets      int   `yaml:"sockets"` // connections remembered until they end; default 131072
+	Sockets      int   `yaml:"sockets"` // connections remembered until they end; default 65536
 	Queue        Queue `yaml:"queue"`
 }
 
@@ -121,7 +121,7 @@ func (s Schema) Default() Config {
 		Limits: Limits{
 			ProcessTable: 32 * MiB,
 			Rings:        Rings{Critical: 8 * MiB, Bulk: 8 * MiB},
-			Sockets:      131072,
+			Sockets:      65536,
 			Queue:        Queue{Events: 8192, Bytes: 32 * MiB},
 		},
 		Shutdown: Shutdown{Grace: 5 * time.Second},

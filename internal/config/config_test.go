@@ -96,7 +96,7 @@ shutdown: {grace: 0s}
 	want.Limits = Limits{
 		ProcessTable: 64 * MiB,
 		Rings:        Rings{Critical: GiB, Bulk: 8 * MiB},
-		Sockets:      131072,
+		Sockets:      65536,
 		Queue:        Queue{Events: 1, Bytes: MiB},
 	}
 	want.Host = Host{ID: "0123", Name: "it's"}

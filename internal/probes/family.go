@@ -162,3 +162,14 @@ func canHoldCPU(spec *ebpf.CollectionSpec, cache *btf.Cache) bool {
 	c.Close()
 	return true
 }
+
+// allocates reports whether programs on tracepoints may use maps that take
+// memory as they grow. Before Linux 6.1 (34dd3bad1a6f) the kernel warns of it in its log.
+func allocates(cache *btf.Cache) bool {
+	kernel, err := cache.Kernel()
+	if err != nil {
+		return false
+	}
+	var allocator *btf.Struct
+	return kernel.TypeByName("bpf_mem_alloc", &allocator) == nil
+}

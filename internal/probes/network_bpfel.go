@@ -42,7 +42,7 @@ const (
 
 type networkFlow struct {
 	_        structs.HostLayout
-	Sk       uint64
+	Socket   uint64
 	Tgid     uint32
 	Port     uint16
 	Protocol uint16

@@ -279,6 +279,9 @@ func (s *Source) prepare(want []events.Kind) error {
 		}
 		network.Maps[networkMapBulk].MaxEntries = s.options.BulkRing
 		network.Maps[networkMapSockets].MaxEntries = s.options.Sockets
+		if !allocates(cache) {
+			network.Maps[networkMapSockets].Flags &^= unix.BPF_F_NO_PREALLOC
+		}
 		err = preset(network, map[string]any{
 			networkVarWakeBytes: min(s.options.BulkRing/8, 256<<10),
 			networkVarHoldCpu:   hold,
