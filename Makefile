@@ -28,13 +28,17 @@ generate:
 	go generate ./internal/probes
 	clang-19 --version | head -n 1 >internal/probes/clang-version
 
-# The tests that matter on another kernel, in a virtual machine: make vm KERNEL=6.12, or KERNEL=path/to/bzImage.
+# The tests that depend on the kernel, in a virtual machine: make vm KERNEL=6.12, or KERNEL=path/to/bzImage.
 KERNEL ?= 6.12
 vm:
 	@.ci/vm $(KERNEL)
 
 vm-all:
 	@.ci/vm
+
+build/acts-%/acts: $(wildcard vmtests/acts/src/*) vmtests/acts/build.go
+	@rm -rf $(@D)
+	@go run ./vmtests/acts/compile $(@D) $(if $(filter arm64,$*),aarch64-linux-gnu-gcc,cc)
 
 clean:
 	rm -rf build

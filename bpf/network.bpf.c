@@ -28,6 +28,7 @@ enum flag {
 	FLAG_FAILED = 32, /* error says how, unless it is 0 */
 	FLAG_EARLY = 64,  /* only in the map: the attempt has sent nothing yet, or failed before it could */
 	FLAG_OLDER = 128, /* older than the sensor: nobody saw it begin */
+	FLAG_STREAM = 256,
 };
 
 struct record {
@@ -40,6 +41,7 @@ struct record {
 	__u16 protocol;
 	__u16 flags;
 	__u8 local[16], remote[16]; /* IPv4 addresses are mapped */
+	__u64 dead; /* only in the map: closed before it was accepted */
 };
 
 /* For bpf2go, which finds only the types that something refers to. */
@@ -68,6 +70,8 @@ struct flow {
 	__u64 socket; /* inode number, which is not given again as an address is */
 	__u32 tgid;
 	__u16 port, protocol;
+	__u16 outcome; /* a failure does not stand for a success */
+	__u16 pad[3];
 	__u8 remote[16];
 };
 struct {
@@ -91,12 +95,16 @@ struct {
 	__type(value, struct peers);
 } peers SEC(".maps");
 
-/* The socket that a thread's connect(2) is about, from before it until it returns. */
+/* A thread's connect(2), from before anything is sent until it returns. */
+struct connecting {
+	__u64 sk;
+	struct record attempt;
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 1024);
 	__type(key, __u64); /* pid_tgid */
-	__type(value, __u64);
+	__type(value, struct connecting);
 } connecting SEC(".maps");
 
 static __always_inline void actor_fill(struct header *h, struct task_struct *task)
@@ -146,11 +154,20 @@ static __always_inline void local_fill(struct record *r, struct sock *sk)
 
 static __always_inline void remote_fill(struct record *r, struct sock *sk)
 {
-	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6)
-		bpf_core_read(r->remote, sizeof(r->remote), &sk->__sk_common.skc_v6_daddr);
-	else
-		mapped(r->remote, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+	__be32 ip = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	__u64 *words = (void *)r->remote;
+
+	bpf_core_read(r->remote, sizeof(r->remote), &sk->__sk_common.skc_v6_daddr);
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) != AF_INET6 || (ip && !words[0] && !words[1]))
+		mapped(r->remote, ip);
 	r->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+}
+
+static __always_inline bool same_peer(const struct record *a, const struct record *b)
+{
+	const __u64 *one = (const void *)a->remote, *other = (const void *)b->remote;
+
+	return a->remote_port == b->remote_port && one[0] == other[0] && one[1] == other[1];
 }
 
 /* From the kernel's copy of a sockaddr. */
@@ -179,6 +196,14 @@ static __always_inline bool is_mapped(const __u8 *address)
 	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
 }
 
+/* Not a raw socket, whose protocol may be the same. */
+static __always_inline bool is_stream(struct sock *sk)
+{
+	__u16 protocol = BPF_CORE_READ(sk, sk_protocol);
+
+	return BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+}
+
 /* What begins now, by the current task. */
 static __always_inline void begin_fill(struct record *r, struct sock *sk, __u32 kind, __u16 flags)
 {
@@ -188,6 +213,8 @@ static __always_inline void begin_fill(struct record *r, struct sock *sk, __u32 
 	r->since = bpf_ktime_get_boot_ns();
 	r->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	r->protocol = BPF_CORE_READ(sk, sk_protocol);
+	if (is_stream(sk))
+		r->flags |= FLAG_STREAM;
 	if (flags & FLAG_OWNER)
 		actor_fill(&r->header, (void *)bpf_get_current_task());
 	local_fill(r, sk);
@@ -199,6 +226,8 @@ static __always_inline void bytes_fill(struct record *r, struct sock *sk)
 	struct tcp_sock *tp = (void *)sk;
 	__u64 fin;
 
+	if (!(r->flags & FLAG_STREAM))
+		return;
 	if (r->protocol == IPPROTO_TCP) {
 		fin = BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1;
 		r->sent = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
@@ -206,7 +235,7 @@ static __always_inline void bytes_fill(struct record *r, struct sock *sk)
 		if (r->received)
 			r->received -= fin;
 		r->flags |= FLAG_BYTES;
-	} else if (r->protocol == IPPROTO_MPTCP && bpf_core_field_exists(msk->bytes_sent)) {
+	} else if (bpf_core_field_exists(msk->bytes_sent)) {
 		r->sent = BPF_CORE_READ(msk, bytes_sent) - BPF_CORE_READ(msk, bytes_retrans);
 		r->received = BPF_CORE_READ(msk, bytes_received);
 		r->flags |= FLAG_BYTES;
@@ -229,14 +258,44 @@ static __always_inline void lost_for_want_of_room(__u32 kind)
 	count_drop(c, &c->dropped_map_full);
 }
 
-/* Remembers an attempt, whose outcome will be told, or an open connection, whose end will. */
+/*
+ * Remembers an attempt, whose outcome will be told, or an open connection, whose
+ * end will. Without room the attempt is told at once, and the end is lost.
+ */
 static __always_inline void remember(__u64 key, struct record *r)
 {
 	if (bpf_map_update_elem(&sockets, &key, r, BPF_ANY) == 0)
 		return;
 	if (r->header.kind == KIND_CONNECT)
-		lost_for_want_of_room(KIND_CONNECT);
+		send(r, KIND_CONNECT);
 	lost_for_want_of_room(KIND_CLOSE);
+}
+
+#define ENOENT 2
+#define EEXIST 17
+
+/* Whoever takes an entry out tells it. An int: see process_exit's map update. */
+static __always_inline bool forget(__u64 key)
+{
+	int result = bpf_map_delete_elem(&sockets, &key);
+
+	return result != -ENOENT;
+}
+
+/* A socket begins anew at this address: what was there has ended, in a way that was not seen. */
+static __noinline int end_unseen(__u64 key, struct record *known)
+{
+	struct record r;
+
+	if (!known)
+		return 0;
+	r = *known;
+	if (!forget(key) || r.header.kind == KIND_ACCEPT)
+		return 0;
+	if (r.header.kind == KIND_CONNECT)
+		r.flags |= FLAG_FAILED;
+	send(&r, r.header.kind);
+	return 0;
 }
 
 /* The subflows of MPTCP are sockets of the kernel: the connection is told by the socket above them. */
@@ -251,33 +310,45 @@ static __always_inline bool is_subflow(struct sock *sk)
 	return *(__u64 *)name == *(const __u64 *)"mptcp\0\0";
 }
 
-static __always_inline bool is_stream(__u16 protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
-}
-
 /* A connect has sent, or is about to send, its first packet: the task is who asked for it. */
 static __noinline int attempt(__u64 key)
 {
+	struct record *known = bpf_map_lookup_elem(&sockets, &key);
 	struct sock *sk = (void *)key;
 	struct record r;
 
+	/* Not what this very attempt has entered: when it began, or when this program's twin ran. */
+	if (known && (known->header.kind != KIND_CONNECT || known->flags & FLAG_FAILED ||
+		      known->header.tid != (__u32)bpf_get_current_pid_tgid()))
+		end_unseen(key, known);
 	begin_fill(&r, sk, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER);
 	remote_fill(&r, sk);
 	remember(key, &r);
 	return 0;
 }
 
-static __noinline int established(__u64 key)
+static __noinline int established(__u64 key, int old)
 {
 	struct record *known = bpf_map_lookup_elem(&sockets, &key);
 	struct sock *sk = (void *)key;
 	struct record r;
 
+	if (known && old == TCP_SYN_RECV) { /* another connection's, if its end was not seen */
+		remote_fill(&r, sk);
+		if (!same_peer(known, &r)) {
+			end_unseen(key, known);
+			known = NULL;
+		}
+	}
 	if (!known) {
-		if (!accepts_late)
+		if (old == TCP_SYN_SENT) { /* begun before the sensor, or when there was no room */
+			begin_fill(&r, sk, KIND_CLOSE, FLAG_EGRESS | FLAG_OLDER);
+			r.since = 0;
+		} else if (accepts_late) {
+			begin_fill(&r, sk, KIND_ACCEPT, FLAG_INGRESS);
+		} else {
 			return 0;
-		begin_fill(&r, sk, KIND_ACCEPT, FLAG_INGRESS);
+		}
 		remote_fill(&r, sk);
 		bpf_map_update_elem(&sockets, &key, &r, BPF_NOEXIST);
 		return 0;
@@ -309,19 +380,26 @@ static __noinline int closed(__u64 key, int old)
 		r = *known;
 		if (!r.error)
 			r.error = BPF_CORE_READ(sk, sk_err);
-		if (!r.error && BPF_CORE_READ(sk, sk_shutdown) != SHUTDOWN_MASK) {
+		if (!r.error && BPF_CORE_READ(sk, sk_socket, state) == SS_UNCONNECTED &&
+		    BPF_CORE_READ(sk, sk_shutdown) != SHUTDOWN_MASK) {
 			/* It failed within the system call, which alone knows why. */
-			known->flags |= FLAG_EARLY;
+			known->flags |= FLAG_EARLY | FLAG_FAILED;
 			return 0;
 		}
 		if (r.error)
 			r.flags |= FLAG_FAILED;
-		if (bpf_map_delete_elem(&sockets, &key) == 0)
+		if (forget(key)) /* without an error it was given up: by close, shutdown or a disconnect */
 			send(&r, KIND_CONNECT);
 		return 0;
 	}
+	if (known->header.kind == KIND_ACCEPT) {
+		/* Whoever accepts it now, without the socket's lock, sees the one or is seen by the other. */
+		__sync_fetch_and_add(&known->dead, 1);
+		if (*(volatile __u16 *)&known->header.kind == KIND_ACCEPT)
+			return 0;
+	}
 	r = *known;
-	if (bpf_map_delete_elem(&sockets, &key) || r.header.kind == KIND_ACCEPT)
+	if (!forget(key))
 		return 0;
 	if (r.header.kind == KIND_CONNECT) { /* the program was skipped when it succeeded */
 		r.flags |= FLAG_SUCCEEDED;
@@ -334,7 +412,7 @@ static __noinline int closed(__u64 key, int old)
 }
 
 /* An MPTCP socket learns of its failure after its state has changed; its subflow knows before. */
-static __noinline int subflow_failed(__u64 key)
+static __noinline int subflow_failed(__u64 key, int error)
 {
 	struct sock *sk = (void *)key;
 	struct mptcp_subflow_context *subflow = BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_data);
@@ -347,33 +425,119 @@ static __noinline int subflow_failed(__u64 key)
 	known = bpf_map_lookup_elem(&sockets, &above);
 	if (!known || known->header.kind != KIND_CONNECT)
 		return 0;
-	known->error = BPF_CORE_READ(sk, sk_err);
+	known->error = error;
 	local_fill(known, sk);
-	remote_fill(known, sk);
+	if (BPF_CORE_READ(sk, __sk_common.skc_dport))
+		remote_fill(known, sk);
 	return 0;
+}
+
+static __always_inline void state_changed(__u64 key, int old, int new)
+{
+	if (is_subflow((void *)key)) {
+		if (new == TCP_CLOSE && old == TCP_SYN_SENT)
+			subflow_failed(key, BPF_CORE_READ((struct sock *)key, sk_err));
+		return;
+	}
+	switch (new) {
+	case TCP_SYN_SENT:
+		attempt(key);
+		break;
+	case TCP_ESTABLISHED:
+		established(key, old);
+		break;
+	case TCP_CLOSE:
+		closed(key, old);
+		break;
+	}
+}
+
+/*
+ * A program that is interrupted by what makes the same program run is not run
+ * again, and the state change would be lost. So there are two of them, of which
+ * at most one is interrupted: the second does what the first has not done. All
+ * that they do can be done twice.
+ */
+struct change {
+	__u64 sk;
+	int new;
+	int pad;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct change);
+} done SEC(".maps");
+
+static __always_inline bool concerns(struct sock *sk, int new)
+{
+	__u16 protocol = sk->sk_protocol;
+
+	return !stopped && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) &&
+	       (new == TCP_SYN_SENT || new == TCP_ESTABLISHED || new == TCP_CLOSE);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sock_state, struct sock *sk, int old, int new)
 {
+	struct change *mark;
+	__u32 zero = 0;
 	__u64 key;
 
-	if (stopped || (new != TCP_SYN_SENT && new != TCP_ESTABLISHED && new != TCP_CLOSE))
-		return 0;
-	if (!is_stream(sk->sk_protocol))
+	if (!concerns(sk, new))
 		return 0;
 	/* As a number: before Linux 5.12 a typed pointer cannot be the key of a map. */
 	bpf_probe_read_kernel(&key, sizeof(key), ctx);
 	cpu_hold();
-	if (is_subflow(sk)) {
-		if (new == TCP_CLOSE && old == TCP_SYN_SENT)
-			subflow_failed(key);
-	} else if (new == TCP_SYN_SENT)
-		attempt(key);
-	else if (new == TCP_ESTABLISHED)
-		established(key);
-	else
-		closed(key, old);
+	mark = bpf_map_lookup_elem(&done, &zero);
+	if (mark)
+		mark->sk = 0;
+	barrier();
+	state_changed(key, old, new);
+	barrier();
+	if (mark) {
+		mark->sk = key;
+		mark->new = new;
+	}
+	cpu_release();
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(sock_state_again, struct sock *sk, int old, int new)
+{
+	struct change *mark;
+	__u32 zero = 0;
+	__u64 key;
+
+	if (!concerns(sk, new))
+		return 0;
+	bpf_probe_read_kernel(&key, sizeof(key), ctx);
+	cpu_hold();
+	mark = bpf_map_lookup_elem(&done, &zero);
+	if (!mark || mark->sk != key || mark->new != new)
+		state_changed(key, old, new);
+	if (mark) /* also if it was set by what interrupted this: a mark is for the next program alone */
+		mark->sk = 0;
+	cpu_release();
+	return 0;
+}
+
+/* The socket's memory is given back: nothing of it may stay, for the next one there. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(sock_destroyed, struct sock *sk)
+{
+	struct record *known;
+	__u64 key;
+
+	if (stopped)
+		return 0;
+	bpf_probe_read_kernel(&key, sizeof(key), ctx);
+	cpu_hold();
+	known = bpf_map_lookup_elem(&sockets, &key);
+	if (known)
+		end_unseen(key, known);
 	cpu_release();
 	return 0;
 }
@@ -397,20 +561,44 @@ static __noinline int accepted(__u64 key, bool late)
 	struct sock *sk = (void *)key;
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	struct record r;
+	__u64 dead = 0;
 
-	if ((family != AF_INET && family != AF_INET6) || !is_stream(BPF_CORE_READ(sk, sk_protocol)))
+	if ((family != AF_INET && family != AF_INET6) || !is_stream(sk))
 		return 0;
-	if (known && known->header.kind != KIND_ACCEPT)
+	if (known && known->header.kind != KIND_ACCEPT) {
+		remote_fill(&r, sk);
+		if (same_peer(known, &r))
+			return 0;
+		end_unseen(key, known);
+		known = NULL;
+	}
+	/* Another socket may have been put in the descriptor's place. */
+	if (!known && (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN || !BPF_CORE_READ(sk, __sk_common.skc_dport)))
 		return 0;
 	begin_fill(&r, sk, KIND_CLOSE, FLAG_INGRESS | (late && is_kernel() ? 0 : FLAG_OWNER));
 	remote_fill(&r, sk);
-	if (late && known)
-		r.since = known->since;
-	remember(key, &r);
+	if (!known) {
+		remember(key, &r);
+	} else {
+		if (late)
+			r.since = known->since;
+		r.header.kind = KIND_ACCEPT;
+		known->header = r.header;
+		known->flags = r.flags;
+		known->since = r.since;
+		known->local_port = r.local_port;
+		known->remote_port = r.remote_port;
+		__builtin_memcpy(known->local, r.local, sizeof(r.local));
+		__builtin_memcpy(known->remote, r.remote, sizeof(r.remote));
+		barrier();
+		*(volatile __u16 *)&known->header.kind = KIND_CLOSE;
+		__sync_fetch_and_add(&known->dead, 0); /* a barrier: see closed() */
+		dead = *(volatile __u64 *)&known->dead;
+	}
 	r.flags |= FLAG_SUCCEEDED;
 	send(&r, KIND_ACCEPT);
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE && bpf_map_delete_elem(&sockets, &key) == 0) {
-		/* Ended before it was accepted, by a reset. */
+	if ((dead || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE) && forget(key)) {
+		/* Ended before it was accepted. */
 		r.flags &= ~FLAG_SUCCEEDED;
 		bytes_fill(&r, sk);
 		send(&r, KIND_CLOSE);
@@ -490,41 +678,35 @@ int accept4_exit(struct syscall_exit *ctx)
 	return accept_returned(ctx);
 }
 
-/* A connect that failed before a packet was sent, or one without a handshake that succeeded at once. */
-static __noinline int connected(__u64 key, const struct sockaddr *address, int result)
+/*
+ * The end of a connect: one that failed before a packet was sent, or one of a
+ * socket without a handshake. r is the attempt, with its address; known says that
+ * the map has it too.
+ */
+static __noinline int connected(__u64 key, struct record *r, int result)
 {
 	struct record *known = bpf_map_lookup_elem(&sockets, &key);
 	struct sock *sk = (void *)key;
-	bool stream = is_stream(BPF_CORE_READ(sk, sk_protocol));
-	struct record r;
 
-	if (known && known->header.kind == KIND_CLOSE) {
-		if (stream)
-			return 0;
-		r = *known; /* connected again, to somebody else */
-		if (bpf_map_delete_elem(&sockets, &key) == 0)
-			send(&r, KIND_CLOSE);
-		known = NULL;
-	}
-	if (known && !(known->flags & FLAG_EARLY))
-		return 0;
-	begin_fill(&r, sk, KIND_CLOSE, FLAG_EGRESS | FLAG_OWNER);
-	if (known) {
-		r.since = known->since;
-		__builtin_memcpy(r.remote, known->remote, sizeof(r.remote));
-		r.remote_port = known->remote_port;
-		bpf_map_delete_elem(&sockets, &key);
-	} else if (!address || !address_fill(&r, address)) {
+	local_fill(r, sk);
+	r->flags &= ~(FLAG_EARLY | FLAG_FAILED);
+	if (result) {
+		if (known && known->header.kind == KIND_CONNECT && known->flags & FLAG_EARLY)
+			forget(key);
+		else if (known && r->flags & FLAG_STREAM)
+			return 0; /* it will be told, or was */
+		r->error = -result;
+		r->flags |= FLAG_FAILED;
+		send(r, KIND_CONNECT);
 		return 0;
 	}
-	if (result == 0) {
-		remember(key, &r);
-		r.flags |= FLAG_SUCCEEDED;
-	} else {
-		r.error = -result;
-		r.flags |= FLAG_FAILED;
-	}
-	send(&r, KIND_CONNECT);
+	if (known && known->header.kind == KIND_CLOSE)
+		end_unseen(key, known); /* connected again, to somebody else */
+	remote_fill(r, sk);
+	r->header.kind = KIND_CLOSE;
+	remember(key, r);
+	r->flags |= FLAG_SUCCEEDED;
+	send(r, KIND_CONNECT);
 	return 0;
 }
 
@@ -533,36 +715,54 @@ static __noinline int connected(__u64 key, const struct sockaddr *address, int r
 #define EINPROGRESS 115
 
 /* The four functions that a connect ends in. The address is the kernel's copy. */
-static __always_inline int connect_returned(void *ctx, const struct sockaddr *address, int result, bool ipv6)
+static __always_inline int connect_returned(void *ctx, const struct sockaddr *address, int result, bool stream)
 {
-	__u64 key, to[2]; /* aligned, for 32 bits at a time */
+	struct record *known, r;
+	struct sock *sk;
+	__u64 key;
 
 	if (stopped || result == -EINVAL || result == -EAFNOSUPPORT)
 		return 0;
-	if (ipv6) {
-		bpf_core_read(to, sizeof(to), &((struct sockaddr_in6 *)address)->sin6_addr);
-		if (is_mapped((void *)to))
-			return 0; /* IPv4's function has told */
-	}
 	bpf_probe_read_kernel(&key, sizeof(key), ctx);
-	if (is_subflow((void *)key))
-		return 0;
+	sk = (void *)key;
 	cpu_hold();
-	connected(key, address, result);
+	known = bpf_map_lookup_elem(&sockets, &key);
+	if (stream && is_subflow(sk)) {
+		if (result)
+			subflow_failed(key, -result);
+	} else if (stream && !result) {
+		if (known) /* the port is chosen by now */
+			local_fill(known, sk);
+	} else {
+		begin_fill(&r, sk, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER);
+		if (stream && known)
+			r.since = known->since;
+		if (address_fill(&r, address))
+			connected(key, &r, result);
+	}
 	cpu_release();
 	return 0;
+}
+
+/* IPv6's function calls IPv4's, which has told. */
+static __always_inline bool is_mapped_address(const struct sockaddr *address)
+{
+	__u64 to[2]; /* aligned, for 32 bits at a time */
+
+	bpf_core_read(to, sizeof(to), &((struct sockaddr_in6 *)address)->sin6_addr);
+	return is_mapped((void *)to);
 }
 
 SEC("fexit/tcp_v4_connect")
 int BPF_PROG(tcp_connect, struct sock *sk, struct sockaddr *address, int length, int result)
 {
-	return result ? connect_returned(ctx, address, result, false) : 0;
+	return connect_returned(ctx, address, result, true);
 }
 
 SEC("fexit/tcp_v6_connect")
 int BPF_PROG(tcp6_connect, struct sock *sk, struct sockaddr *address, int length, int result)
 {
-	return result ? connect_returned(ctx, address, result, true) : 0;
+	return is_mapped_address(address) ? 0 : connect_returned(ctx, address, result, true);
 }
 
 SEC("fexit/__ip4_datagram_connect")
@@ -574,35 +774,44 @@ int BPF_PROG(datagram_connect, struct sock *sk, struct sockaddr *address, int le
 SEC("fexit/__ip6_datagram_connect")
 int BPF_PROG(datagram6_connect, struct sock *sk, struct sockaddr *address, int length, int result)
 {
-	return connect_returned(ctx, address, result, true);
+	return is_mapped_address(address) ? 0 : connect_returned(ctx, address, result, false);
 }
 
-/* A datagram to a peer that the socket is not connected to: the first is told. */
+static __always_inline bool is_peer(struct sock *sk, const struct record *r)
+{
+	struct record other;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_ESTABLISHED)
+		return false;
+	remote_fill(&other, sk);
+	return same_peer(r, &other);
+}
+
+/*
+ * A datagram to a peer that the socket is not connected to: the first is told,
+ * if not too many were just before. IPv6's function names the peer also of a
+ * connected socket, if its address is a mapped one.
+ */
 static __noinline int sent(__u64 key, struct record *r, __u16 outcome)
 {
 	struct sock *sk = (void *)key;
-	struct flow flow = { .port = r->remote_port };
+	struct flow flow = { .port = r->remote_port, .outcome = outcome };
+	__u64 now = bpf_ktime_get_boot_ns();
 	struct peers fresh = {}, *told;
 	struct counters *c;
 	__u32 error = r->error;
 	__u8 one = 1;
 
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED &&
-	    r->remote_port == bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport)))
-		return 0; /* connected, and named all the same: by IPv6's function for a mapped address */
+	if (is_peer(sk, r))
+		return 0;
 	flow.socket = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 	flow.tgid = bpf_get_current_pid_tgid() >> 32;
 	flow.protocol = BPF_CORE_READ(sk, sk_protocol);
 	__builtin_memcpy(flow.remote, r->remote, sizeof(flow.remote));
-	if (bpf_map_update_elem(&flows, &flow, &one, BPF_NOEXIST))
+	if (bpf_map_lookup_elem(&flows, &flow))
 		return 0;
-	begin_fill(r, sk, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER | outcome);
-	__builtin_memcpy(r->remote, flow.remote, sizeof(r->remote));
-	r->remote_port = flow.port;
-	if (outcome == FLAG_FAILED)
-		r->error = error;
 	told = bpf_map_lookup_elem(&peers, &flow.socket);
-	if (told && r->since - told->since < PEERS_WINDOW) {
+	if (told && now - told->since < PEERS_WINDOW) {
 		if (told->told >= PEERS_MAX) {
 			c = counters_of(KIND_CONNECT);
 			if (c && wanted & 1U << KIND_CONNECT) {
@@ -613,10 +822,15 @@ static __noinline int sent(__u64 key, struct record *r, __u16 outcome)
 		}
 		__sync_fetch_and_add(&told->told, 1);
 	} else {
-		fresh.since = r->since;
+		fresh.since = now;
 		fresh.told = 1;
 		bpf_map_update_elem(&peers, &flow.socket, &fresh, BPF_ANY);
 	}
+	bpf_map_update_elem(&flows, &flow, &one, BPF_ANY);
+	begin_fill(r, sk, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER | outcome);
+	__builtin_memcpy(r->remote, flow.remote, sizeof(r->remote));
+	r->remote_port = flow.port;
+	r->error = error;
 	send(r, KIND_CONNECT);
 	return 0;
 }
@@ -693,39 +907,44 @@ static __always_inline __u64 number_of(void *sk)
 }
 
 /* An attempt that has sent nothing yet: the system call's end, or the first packet, goes on with it. */
-static __always_inline int connect_begins(struct bpf_sock_addr *ctx, __u64 key, struct record *r)
+static __noinline int connect_begins(struct connecting *c)
 {
-	__u64 thread = bpf_get_current_pid_tgid();
-	struct sock *sk = (void *)key;
-	struct record *known;
-	struct record old;
+	__u64 thread = bpf_get_current_pid_tgid(), key = c->sk;
+	struct record *known = bpf_map_lookup_elem(&sockets, &key);
 
-	if (is_subflow(sk))
-		return 1;
-	known = bpf_map_lookup_elem(&sockets, &key);
-	if (known && known->header.kind == KIND_CLOSE && !is_stream(known->protocol)) {
-		old = *known; /* connected again, to somebody else */
-		if (bpf_map_delete_elem(&sockets, &key) == 0)
-			send(&old, KIND_CLOSE);
-	}
-	remember(key, r);
-	bpf_map_update_elem(&connecting, &thread, &key, BPF_ANY);
-	return 1;
+	bpf_map_update_elem(&connecting, &thread, c, BPF_ANY);
+	/* A datagram socket stays connected to whom it is, unless this one succeeds. */
+	if (known && known->header.kind == KIND_CLOSE && !(known->flags & FLAG_STREAM))
+		return 0;
+	if (known)
+		end_unseen(key, known); /* by io_uring or a 32-bit program, and it failed before the first packet */
+	bpf_map_update_elem(&sockets, &key, &c->attempt, BPF_ANY);
+	return 0;
+}
+
+/* The kernel's own sockets have no descriptor: nobody would see the end of the attempt. */
+static __always_inline bool begins(struct connecting *c, __u64 key)
+{
+	struct sock *sk = (void *)key;
+
+	if (stopped || !key || is_subflow(sk) || !BPF_CORE_READ(sk, sk_socket, file))
+		return false;
+	c->sk = key;
+	begin_fill(&c->attempt, sk, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER | FLAG_EARLY);
+	return true;
 }
 
 SEC("cgroup/connect4")
 int connect4(struct bpf_sock_addr *ctx)
 {
-	__u64 key = number_of(ctx->sk);
-	struct record r;
+	struct connecting c;
 
-	if (stopped || !key)
-		return 1;
 	cpu_hold();
-	begin_fill(&r, (void *)key, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER | FLAG_EARLY);
-	mapped(r.remote, ctx->user_ip4);
-	r.remote_port = bpf_ntohs(ctx->user_port);
-	connect_begins(ctx, key, &r);
+	if (begins(&c, number_of(ctx->sk))) {
+		mapped(c.attempt.remote, ctx->user_ip4);
+		c.attempt.remote_port = bpf_ntohs(ctx->user_port);
+		connect_begins(&c);
+	}
 	cpu_release();
 	return 1;
 }
@@ -733,39 +952,55 @@ int connect4(struct bpf_sock_addr *ctx)
 SEC("cgroup/connect6")
 int connect6(struct bpf_sock_addr *ctx)
 {
-	__u64 key = number_of(ctx->sk);
-	struct record r;
-	__u32 *to = (void *)r.remote;
+	struct connecting c;
+	__u32 *to = (void *)c.attempt.remote;
 
-	if (stopped || !key)
-		return 1;
 	cpu_hold();
-	begin_fill(&r, (void *)key, KIND_CONNECT, FLAG_EGRESS | FLAG_OWNER | FLAG_EARLY);
-	to[0] = ctx->user_ip6[0];
-	to[1] = ctx->user_ip6[1];
-	to[2] = ctx->user_ip6[2];
-	to[3] = ctx->user_ip6[3];
-	r.remote_port = bpf_ntohs(ctx->user_port);
-	connect_begins(ctx, key, &r);
+	if (begins(&c, number_of(ctx->sk))) {
+		to[0] = ctx->user_ip6[0];
+		to[1] = ctx->user_ip6[1];
+		to[2] = ctx->user_ip6[2];
+		to[3] = ctx->user_ip6[3];
+		c.attempt.remote_port = bpf_ntohs(ctx->user_port);
+		connect_begins(&c);
+	}
 	cpu_release();
 	return 1;
+}
+
+/* What a thread's connect by another door has left behind is not of this one. */
+SEC("tracepoint/syscalls/sys_enter_connect")
+int connect_enter(void *ctx)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	bpf_map_delete_elem(&connecting, &thread);
+	return 0;
 }
 
 SEC("tracepoint/syscalls/sys_exit_connect")
 int connect_exit(struct syscall_exit *ctx)
 {
-	__u64 thread = bpf_get_current_pid_tgid();
-	__u64 *found, key;
+	__u64 thread = bpf_get_current_pid_tgid(), key;
+	struct connecting *found;
+	struct record *known, r;
 
 	found = bpf_map_lookup_elem(&connecting, &thread);
 	if (!found)
 		return 0;
-	key = *found;
+	key = found->sk;
+	r = found->attempt;
 	bpf_map_delete_elem(&connecting, &thread);
 	if (stopped)
 		return 0;
 	cpu_hold();
-	connected(key, NULL, ctx->result);
+	known = bpf_map_lookup_elem(&sockets, &key);
+	if (!(r.flags & FLAG_STREAM))
+		connected(key, &r, ctx->result);
+	else if (known && known->header.kind == KIND_CONNECT && known->flags & FLAG_EARLY)
+		connected(key, &r, ctx->result);
+	else if (known && known->header.kind == KIND_CONNECT) /* still open; the port is chosen by now */
+		local_fill(known, (void *)key);
 	cpu_release();
 	return 0;
 }
@@ -781,6 +1016,7 @@ int sendmsg4(struct bpf_sock_addr *ctx)
 	mapped(r.remote, ctx->user_ip4);
 	r.remote_port = bpf_ntohs(ctx->user_port);
 	cpu_hold();
+	r.error = 0;
 	sent(key, &r, 0); /* how it ends is not seen */
 	cpu_release();
 	return 1;
@@ -801,43 +1037,54 @@ int sendmsg6(struct bpf_sock_addr *ctx)
 	to[3] = ctx->user_ip6[3];
 	r.remote_port = bpf_ntohs(ctx->user_port);
 	cpu_hold();
+	r.error = 0;
 	sent(key, &r, 0); /* how it ends is not seen */
 	cpu_release();
 	return 1;
 }
 
-/* The last descriptor of a socket is closed, by the current task. */
-static __noinline int released(__u64 key)
+/* How an attempt, or a connection without a handshake, ends with its socket. */
+static __noinline int ended(__u64 key)
 {
 	struct record *known = bpf_map_lookup_elem(&sockets, &key);
 	struct sock *sk = (void *)key;
-	bool stream = is_stream(BPF_CORE_READ(sk, sk_protocol));
 	struct record r;
 
 	if (!known)
 		return 0;
 	r = *known;
-	if (r.header.kind == KIND_ACCEPT) { /* a descriptor is closed, so somebody had accepted it */
-		accepted(key, true);
-	} else if (r.header.kind == KIND_CONNECT && r.flags & FLAG_EARLY) {
-		/* Nobody saw the system call end: io_uring's, or a 32-bit one. */
-		if (bpf_map_delete_elem(&sockets, &key))
-			return 0;
+	if (r.flags & FLAG_STREAM && !(r.flags & FLAG_EARLY))
+		return 0; /* its state says when it ends */
+	if (!forget(key))
+		return 0;
+	if (r.header.kind == KIND_CONNECT) { /* nobody saw the system call end: io_uring's, or a 32-bit one */
 		local_fill(&r, sk);
-		if (!stream && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_ESTABLISHED)
-			r.flags |= FLAG_SUCCEEDED;
-		else
+		r.flags &= ~FLAG_FAILED;
+		if (r.flags & FLAG_STREAM || BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_ESTABLISHED) {
 			r.flags |= FLAG_FAILED;
-		send(&r, KIND_CONNECT);
-		if (r.flags & FLAG_FAILED)
+			send(&r, KIND_CONNECT);
 			return 0;
+		}
+		remote_fill(&r, sk);
+		r.flags |= FLAG_SUCCEEDED;
+		send(&r, KIND_CONNECT);
 		r.flags &= ~FLAG_SUCCEEDED;
-		send(&r, KIND_CLOSE);
-	} else if (r.header.kind == KIND_CLOSE && !stream) {
-		if (bpf_map_delete_elem(&sockets, &key) == 0)
-			send(&r, KIND_CLOSE);
 	}
+	send(&r, KIND_CLOSE);
 	return 0;
+}
+
+/* The last descriptor of a socket is closed, by the current task. */
+static __always_inline void released(__u64 key)
+{
+	struct record *known = bpf_map_lookup_elem(&sockets, &key);
+
+	if (!known)
+		return;
+	if (known->header.kind == KIND_ACCEPT)
+		accepted(key, true); /* a descriptor is closed, so somebody had accepted it */
+	else
+		ended(key);
 }
 
 SEC("cgroup/sock_release")
@@ -881,6 +1128,7 @@ int sockets_snapshot(struct bpf_iter__task_file *ctx)
 	__u16 family;
 	__u8 state;
 	__u64 key;
+	int result; /* an int: see process_exit's map update */
 
 	if (!task || !file)
 		return 0;
@@ -892,11 +1140,17 @@ int sockets_snapshot(struct bpf_iter__task_file *ctx)
 	if ((family != AF_INET && family != AF_INET6) || state == TCP_CLOSE || state == TCP_LISTEN)
 		return 0;
 	begin_fill(&r, sk, state == TCP_SYN_SENT ? KIND_CONNECT : KIND_CLOSE, FLAG_OLDER);
+	if (state == TCP_SYN_SENT)
+		r.flags |= FLAG_EGRESS;
 	remote_fill(&r, sk);
 	actor_fill(&r.header, task);
 	r.flags |= FLAG_OWNER;
 	r.since = 0;
 	key = (__u64)sk;
-	bpf_map_update_elem(&sockets, &key, &r, BPF_NOEXIST);
+	result = bpf_map_update_elem(&sockets, &key, &r, BPF_NOEXIST);
+	if (result && result != -EEXIST)
+		lost_for_want_of_room(KIND_CLOSE);
+	if (!result && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
+		forget(key); /* it ended meanwhile */
 	return 0;
 }

@@ -97,7 +97,11 @@ struct tcp_sock {
 struct mptcp_sock {
 	__u64 bytes_sent, bytes_retrans, bytes_received;
 };
+typedef enum {
+	SS_UNCONNECTED = 1,
+} socket_state;
 struct socket {
+	socket_state state;
 	short type;
 	struct file *file;
 	struct sock *sk;

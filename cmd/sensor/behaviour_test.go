@@ -7,11 +7,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -48,6 +50,7 @@ func bpfPrograms(t *testing.T) []string {
 // TestKilledLeavesNothing kills the sensor with -9: no program, and so no map
 // and no link of it, may stay, and nothing may be pinned.
 func TestKilledLeavesNothing(t *testing.T) {
+	needsPrograms(t)
 	before := len(bpfPrograms(t))
 	s := start(t, "--kinds", "exec,exec_failed")
 	if n := len(bpfPrograms(t)); n <= before {
@@ -217,33 +220,52 @@ func TestUsageErrors(t *testing.T) {
 	}
 }
 
-func TestDoctor(t *testing.T) {
+var askDoctor = sync.OnceValues(func() (d diagnosis, err error) {
 	var out, log bytes.Buffer
 	if code := run(context.Background(), []string{"doctor", "--json"}, &out, &log); code != 0 {
-		t.Fatalf("exit code %d: %s", code, &log)
+		return d, fmt.Errorf("exit code %d: %s", code, &log)
 	}
-	var d diagnosis
-	if err := json.Unmarshal(out.Bytes(), &d); err != nil {
+	return d, json.Unmarshal(out.Bytes(), &d)
+})
+
+// doctor gives what sensor doctor says of this host.
+func doctor(t *testing.T) diagnosis {
+	t.Helper()
+	d, err := askDoctor()
+	if err != nil {
 		t.Fatal(err)
 	}
+	return d
+}
+
+// TestDoctor wants every kind served or, on a bare row, the kernel's reason for every program.
+func TestDoctor(t *testing.T) {
+	d := doctor(t)
 	works := map[string]bool{}
 	for _, a := range d.Kinds {
 		works[a.Kind] = works[a.Kind] || a.Works
 		if a.Works == (a.Reason != "") {
 			t.Errorf("%s by %s: works is %v, and the reason %q", a.Kind, a.Variant, a.Works, a.Reason)
 		}
+		if bare() && len(a.Hooks) > 0 && !strings.Contains(a.Reason, bareRows[row()]) {
+			t.Errorf("%s by %s: the reason is not %q but %q", a.Kind, a.Variant, bareRows[row()], a.Reason)
+		}
 	}
 	for _, kind := range schema().Kinds {
-		if kind.Name == events.KindExecFailed.String() && !servesFailedExecs(t) {
-			continue
+		want := !bare() || kind.Name == events.KindAlreadyRunning.String()
+		if kind.Name == events.KindExecFailed.String() {
+			want = want && servesFailedExecs(t)
 		}
-		if !works[kind.Name] {
-			t.Errorf("kind %s is not served on this host", kind.Name)
+		if works[kind.Name] != want {
+			t.Errorf("kind %s is served on this host: %v", kind.Name, works[kind.Name])
+		}
+		if said := slices.Contains(d.Blind, "kind "+kind.Name+": nothing serves it"); said == want {
+			t.Errorf("kind %s: what is blind here is %q", kind.Name, d.Blind)
 		}
 	}
-	out.Reset()
-	if code := run(context.Background(), []string{"doctor"}, &out, &log); code != 0 || !strings.Contains(out.String(), "sched_process_exec") {
-		t.Errorf("exit code %d, it says:\n%s", code, &out)
+	var out bytes.Buffer
+	if err := d.write(&out); err != nil || !strings.Contains(out.String(), "sched_process_exec") {
+		t.Errorf("%v, it says:\n%s", err, &out)
 	}
 }
 

@@ -94,7 +94,7 @@ func normalise(t *testing.T, r acts.Result, docs []map[string]any) []content {
 	return list
 }
 
-// pick gives the documents of the act's processes, and names these.
+// pick gives copies of the documents of the act's processes, and names these.
 func (n *normaliser) pick(r acts.Result, docs []map[string]any) (own []map[string]any) {
 	children := map[string]int{}
 	for _, doc := range docs[begin(r, docs):] {
@@ -109,12 +109,30 @@ func (n *normaliser) pick(r acts.Result, docs []map[string]any) (own []map[strin
 			delete(n.names, pid)
 			continue
 		}
-		own = append(own, doc)
+		own = append(own, deepCopy(doc).(map[string]any))
 		if id, ok := field(doc, "process.entity_id").(string); ok {
 			n.entities[id] = "E" + n.names[pid][1:]
 		}
 	}
 	return own
+}
+
+func deepCopy(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for name := range v {
+			object[name] = deepCopy(v[name])
+		}
+		return object
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = deepCopy(v[i])
+		}
+		return list
+	}
+	return v
 }
 
 // begin is the index of the fork of the act's process, or of what came first of it.

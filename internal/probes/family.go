@@ -104,6 +104,13 @@ func (f *family) attach(p program) error {
 	return nil
 }
 
+// remove takes one program from its hook and unloads it.
+func (f *family) remove(name string) error {
+	p := f.programs[name]
+	delete(f.programs, name)
+	return errors.Join(p.link.Close(), p.Close())
+}
+
 // detach takes the programs from their hooks. They can still be asked for their statistics.
 func (f *family) detach() error {
 	var errs []error

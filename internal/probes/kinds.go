@@ -32,18 +32,26 @@ func kindRows() []kindRow {
 		{events.KindAlreadyRunning, decodeProcess, []variant{{"iterator", []string{snapshotProgram}}, {"procfs", nil}}},
 		{events.KindConnect, decodeNetwork, []variant{
 			{"trampoline", []string{
-				"sock_state", "tcp_connect", "tcp6_connect", "datagram_connect", "datagram6_connect",
+				"sock_state", "sock_state_again", "sock_destroyed", "tcp_connect", "tcp6_connect", "datagram_connect", "datagram6_connect",
 				"udp_send", "udp6_send", "raw_send", "raw6_send", "ping_send", "ping6_send", "inet_released",
 			}},
-			{"tracepoint", []string{"sock_state", "connect4", "connect6", "connect_exit", "sendmsg4", "sendmsg6", "sock_release"}},
+			{"tracepoint", []string{
+				"sock_state", "sock_state_again", "sock_destroyed", "connect_exit", "connect_enter", "connect4", "connect6", "sendmsg4", "sendmsg6", "sock_release",
+			}},
 		}},
 		{events.KindAccept, decodeNetwork, []variant{
-			{"trampoline", []string{"accept_graft"}},
-			{"tracepoint", []string{"sock_state", "accept_exit", "accept4_exit", "sock_release"}},
+			{"trampoline", []string{"sock_state", "sock_state_again", "sock_destroyed", "accept_graft"}},
+			{"tracepoint", []string{"sock_state", "sock_state_again", "sock_destroyed", "accept_exit", "accept4_exit", "sock_release"}},
 		}},
+		// Who connects and who accepts has to be seen for the end to have an owner.
 		{events.KindClose, decodeNetwork, []variant{
-			{"trampoline", []string{"sock_state", "inet_released", socketsProgram}},
-			{"tracepoint", []string{"sock_state", "sock_release", socketsProgram}},
+			{"trampoline", []string{
+				"sock_state", "sock_state_again", "sock_destroyed", "accept_graft", "datagram_connect", "datagram6_connect", "inet_released", socketsProgram,
+			}},
+			{"tracepoint", []string{
+				"sock_state", "sock_state_again", "sock_destroyed", "accept_exit", "accept4_exit", "connect_exit", "connect_enter", "connect4", "connect6",
+				"sock_release", socketsProgram,
+			}},
 		}},
 	}
 }

@@ -13,6 +13,19 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type networkChange struct {
+	_   structs.HostLayout
+	Sk  uint64
+	New int32
+	Pad int32
+}
+
+type networkConnecting struct {
+	_       structs.HostLayout
+	Sk      uint64
+	Attempt networkRecord
+}
+
 type networkCounters struct {
 	_                  structs.HostLayout
 	Generated          uint64
@@ -38,6 +51,7 @@ const (
 	networkFlagFLAG_FAILED    networkFlag = 32
 	networkFlagFLAG_EARLY     networkFlag = 64
 	networkFlagFLAG_OLDER     networkFlag = 128
+	networkFlagFLAG_STREAM    networkFlag = 256
 )
 
 type networkFlow struct {
@@ -46,6 +60,8 @@ type networkFlow struct {
 	Tgid     uint32
 	Port     uint16
 	Protocol uint16
+	Outcome  uint16
+	Pad      [3]uint16
 	Remote   [16]uint8
 }
 
@@ -86,6 +102,7 @@ type networkRecord struct {
 	Flags      uint16
 	Local      [16]uint8
 	Remote     [16]uint8
+	Dead       uint64
 }
 
 // Names of all BPF objects in the ELF.
@@ -96,6 +113,7 @@ const (
 	networkMapConnecting        = "connecting"
 	networkMapCounts            = "counts"
 	networkMapCritical          = "critical"
+	networkMapDone              = "done"
 	networkMapFlows             = "flows"
 	networkMapPeers             = "peers"
 	networkMapSequences         = "sequences"
@@ -105,6 +123,7 @@ const (
 	networkProgAcceptGraft      = "accept_graft"
 	networkProgConnect4         = "connect4"
 	networkProgConnect6         = "connect6"
+	networkProgConnectEnter     = "connect_enter"
 	networkProgConnectExit      = "connect_exit"
 	networkProgDatagram6Connect = "datagram6_connect"
 	networkProgDatagramConnect  = "datagram_connect"
@@ -115,8 +134,10 @@ const (
 	networkProgRawSend          = "raw_send"
 	networkProgSendmsg4         = "sendmsg4"
 	networkProgSendmsg6         = "sendmsg6"
+	networkProgSockDestroyed    = "sock_destroyed"
 	networkProgSockRelease      = "sock_release"
 	networkProgSockState        = "sock_state"
+	networkProgSockStateAgain   = "sock_state_again"
 	networkProgSocketsSnapshot  = "sockets_snapshot"
 	networkProgTcp6Connect      = "tcp6_connect"
 	networkProgTcpConnect       = "tcp_connect"
@@ -181,6 +202,7 @@ type networkProgramSpecs struct {
 	AcceptGraft      *ebpf.ProgramSpec `ebpf:"accept_graft"`
 	Connect4         *ebpf.ProgramSpec `ebpf:"connect4"`
 	Connect6         *ebpf.ProgramSpec `ebpf:"connect6"`
+	ConnectEnter     *ebpf.ProgramSpec `ebpf:"connect_enter"`
 	ConnectExit      *ebpf.ProgramSpec `ebpf:"connect_exit"`
 	Datagram6Connect *ebpf.ProgramSpec `ebpf:"datagram6_connect"`
 	DatagramConnect  *ebpf.ProgramSpec `ebpf:"datagram_connect"`
@@ -191,8 +213,10 @@ type networkProgramSpecs struct {
 	RawSend          *ebpf.ProgramSpec `ebpf:"raw_send"`
 	Sendmsg4         *ebpf.ProgramSpec `ebpf:"sendmsg4"`
 	Sendmsg6         *ebpf.ProgramSpec `ebpf:"sendmsg6"`
+	SockDestroyed    *ebpf.ProgramSpec `ebpf:"sock_destroyed"`
 	SockRelease      *ebpf.ProgramSpec `ebpf:"sock_release"`
 	SockState        *ebpf.ProgramSpec `ebpf:"sock_state"`
+	SockStateAgain   *ebpf.ProgramSpec `ebpf:"sock_state_again"`
 	SocketsSnapshot  *ebpf.ProgramSpec `ebpf:"sockets_snapshot"`
 	Tcp6Connect      *ebpf.ProgramSpec `ebpf:"tcp6_connect"`
 	TcpConnect       *ebpf.ProgramSpec `ebpf:"tcp_connect"`
@@ -208,6 +232,7 @@ type networkMapSpecs struct {
 	Connecting *ebpf.MapSpec `ebpf:"connecting"`
 	Counts     *ebpf.MapSpec `ebpf:"counts"`
 	Critical   *ebpf.MapSpec `ebpf:"critical"`
+	Done       *ebpf.MapSpec `ebpf:"done"`
 	Flows      *ebpf.MapSpec `ebpf:"flows"`
 	Peers      *ebpf.MapSpec `ebpf:"peers"`
 	Sequences  *ebpf.MapSpec `ebpf:"sequences"`
@@ -254,6 +279,7 @@ type networkMaps struct {
 	Connecting *ebpf.Map `ebpf:"connecting"`
 	Counts     *ebpf.Map `ebpf:"counts"`
 	Critical   *ebpf.Map `ebpf:"critical"`
+	Done       *ebpf.Map `ebpf:"done"`
 	Flows      *ebpf.Map `ebpf:"flows"`
 	Peers      *ebpf.Map `ebpf:"peers"`
 	Sequences  *ebpf.Map `ebpf:"sequences"`
@@ -266,6 +292,7 @@ func (m *networkMaps) Close() error {
 		m.Connecting,
 		m.Counts,
 		m.Critical,
+		m.Done,
 		m.Flows,
 		m.Peers,
 		m.Sequences,
@@ -298,6 +325,7 @@ type networkPrograms struct {
 	AcceptGraft      *ebpf.Program `ebpf:"accept_graft"`
 	Connect4         *ebpf.Program `ebpf:"connect4"`
 	Connect6         *ebpf.Program `ebpf:"connect6"`
+	ConnectEnter     *ebpf.Program `ebpf:"connect_enter"`
 	ConnectExit      *ebpf.Program `ebpf:"connect_exit"`
 	Datagram6Connect *ebpf.Program `ebpf:"datagram6_connect"`
 	DatagramConnect  *ebpf.Program `ebpf:"datagram_connect"`
@@ -308,8 +336,10 @@ type networkPrograms struct {
 	RawSend          *ebpf.Program `ebpf:"raw_send"`
 	Sendmsg4         *ebpf.Program `ebpf:"sendmsg4"`
 	Sendmsg6         *ebpf.Program `ebpf:"sendmsg6"`
+	SockDestroyed    *ebpf.Program `ebpf:"sock_destroyed"`
 	SockRelease      *ebpf.Program `ebpf:"sock_release"`
 	SockState        *ebpf.Program `ebpf:"sock_state"`
+	SockStateAgain   *ebpf.Program `ebpf:"sock_state_again"`
 	SocketsSnapshot  *ebpf.Program `ebpf:"sockets_snapshot"`
 	Tcp6Connect      *ebpf.Program `ebpf:"tcp6_connect"`
 	TcpConnect       *ebpf.Program `ebpf:"tcp_connect"`
@@ -324,6 +354,7 @@ func (p *networkPrograms) Close() error {
 		p.AcceptGraft,
 		p.Connect4,
 		p.Connect6,
+		p.ConnectEnter,
 		p.ConnectExit,
 		p.Datagram6Connect,
 		p.DatagramConnect,
@@ -334,8 +365,10 @@ func (p *networkPrograms) Close() error {
 		p.RawSend,
 		p.Sendmsg4,
 		p.Sendmsg6,
+		p.SockDestroyed,
 		p.SockRelease,
 		p.SockState,
+		p.SockStateAgain,
 		p.SocketsSnapshot,
 		p.Tcp6Connect,
 		p.TcpConnect,

@@ -24,7 +24,7 @@ type program struct {
 	args  []string // types of the hook's arguments, as C writes them, alternatives with |; nil where they are the same on every kernel
 	since string   // Linux version from which the hook can be used as it is here
 	why   string
-	notes bool // only takes notes for another program: when it is skipped that one's event lacks them, but is there
+	notes bool // when the kernel skips it, no event is lost for that: another program does the same, or tells the event with less
 }
 
 // programs lists the programs of all families.

@@ -12,6 +12,16 @@ func networkTable() []program {
 			name: "sock_state", typ: "tp_btf", hook: "inet_sock_set_state",
 			args:  []string{"const struct sock *", "const int", "const int"},
 			since: "5.8", why: "every TCP and MPTCP connection passes, by whatever door; the outcome and the end come in interrupts, so the owner is remembered",
+			notes: true,
+		},
+		{
+			name: "sock_state_again", typ: "tp_btf", hook: "inet_sock_set_state",
+			args:  []string{"const struct sock *", "const int", "const int"},
+			since: "5.8", why: "the kernel skips a program that it has interrupted; then the other one of the two runs", notes: true,
+		},
+		{
+			name: "sock_destroyed", typ: "tp_btf", hook: "tcp_destroy_sock", args: []string{"struct sock *"},
+			since: "5.8", why: "the last sight of a socket: nothing of it is remembered for the next one at its address", notes: true,
 		},
 		{
 			name: "accept_graft", typ: "fentry", hook: "security_sock_graft",
@@ -73,6 +83,10 @@ func networkTable() []program {
 		{
 			name: "connect_exit", typ: "tracepoint", hook: "syscalls/sys_exit_connect",
 			since: "5.8", why: "how it ended, if no packet was sent",
+		},
+		{
+			name: "connect_enter", typ: "tracepoint", hook: "syscalls/sys_enter_connect",
+			since: "5.8", why: "what an earlier connect of the thread by another door has left is not of this one", notes: true,
 		},
 		{
 			name: "sendmsg4", typ: "cgroup", hook: "sendmsg4",

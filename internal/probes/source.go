@@ -135,13 +135,10 @@ func (s *Source) golive() error {
 	// A multiple of the unit of /proc, which rounds start times down: so both know who started before.
 	s.liveSince = (now + uint64(lead)) / events.StartTick * events.StartTick
 	wanted := uint32(0)
-	late := false
 	for kind := range s.rows {
 		wanted |= 1 << kind
 	}
-	for _, service := range s.plan {
-		late = late || service.Kind == events.KindAccept && service.Err == nil && service.Variant == "tracepoint"
-	}
+	late := s.attached("accept_exit") && !s.attached("accept_graft")
 	err = errors.Join(
 		variable{s, processVarLiveSince}.Set(s.liveSince),
 		variable{s, networkVarWanted}.Set(wanted),
@@ -171,12 +168,22 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 	served := false
 	for _, v := range row.variants {
 		service := Service{Kind: row.kind, Variant: v.name}
+		var attached []string
 		for _, name := range v.programs {
 			p := known[name]
 			service.Hooks = append(service.Hooks, p.typ+"/"+p.hook)
+			if s.attached(name) {
+				continue
+			}
 			if err := s.familyOf(name).attach(p); err != nil {
 				service.Err = fmt.Errorf("variant %s: %w", v.name, err)
 				break
+			}
+			attached = append(attached, name)
+		}
+		if service.Err != nil { // what it has attached would tell what another variant tells
+			for _, name := range attached {
+				service.Err = errors.Join(service.Err, s.familyOf(name).remove(name))
 			}
 		}
 		s.plan = append(s.plan, service)
@@ -213,6 +220,12 @@ func (s *Source) familyOf(program string) *family {
 		}
 	}
 	return nil
+}
+
+// attached reports whether the program is at its hook.
+func (s *Source) attached(program string) bool {
+	f := s.familyOf(program)
+	return f != nil && f.programs[program] != nil
 }
 
 // A variable of the BPF objects, set in every family that has one of this name.
@@ -321,7 +334,8 @@ const (
 // Run implements [events.Source]: first the snapshot, then the ring, until ctx
 // ends and nothing is left.
 func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
-	defer context.AfterFunc(ctx, func() { s.reader.Flush() })()
+	reader := s.reader // Close may come before the flush
+	defer context.AfterFunc(ctx, func() { reader.Flush() })()
 	if err := s.snapshot(emit); err != nil {
 		s.options.Log.Error("reading the processes that run already", "error", err)
 	}

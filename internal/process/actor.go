@@ -6,7 +6,7 @@ import "sensor/internal/events"
 
 // attribute completes an event whose source knows only who acted, by what the
 // table knows of the actor: the image that did it, or where that is gone no
-// image. Such an event tells nothing new of a process, but for its effective ids.
+// image. Nothing of it goes into the table: it may be told long after it was.
 func (t *Table) attribute(e *events.Event) {
 	p := e.Process
 	known := t.find(p.PID, p.StartKey)
@@ -23,9 +23,6 @@ func (t *Table) attribute(e *events.Event) {
 		p.Credentials.EffectiveGroup.ID != image.Credentials.EffectiveGroup.ID:
 		complete(p, image)
 		t.inherit(p, known)
-		if !known.dead {
-			t.replace(known, p)
-		}
 	default:
 		e.Process = image
 	}

@@ -45,11 +45,16 @@ func (u *Users) Err() error { return errors.Join(u.users.err, u.groups.err) }
 // encoder has seen is left alone.
 func (u *Users) Enrich(e *events.Event) {
 	p := e.Process
-	if p == nil || !p.Credentials.Known || p.Fragment() != nil {
+	if p == nil || p.Fragment() != nil {
 		return
 	}
 	u.refresh()
 	c := &p.Credentials
+	if !c.Known { // but perhaps who acted
+		c.Effective.Name = u.users.names[c.Effective.ID]
+		c.EffectiveGroup.Name = u.groups.names[c.EffectiveGroup.ID]
+		return
+	}
 	for _, user := range [...]*events.User{&c.Real, &c.Effective, &c.Saved, &c.FS} {
 		user.Name = u.users.names[user.ID]
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ const minKernels = 3
 // matrixOptions are the command line of vmrun matrix.
 type matrixOptions struct {
 	rows     []string
+	images   []string
 	jobs     int
 	run      string
 	skip     string
@@ -31,6 +33,7 @@ type matrixOptions struct {
 	env      []string
 	out      string
 	timeout  time.Duration
+	again    string
 	packages []string
 	testArgs []string // for the test binaries, as they are
 }
@@ -39,6 +42,7 @@ func parseMatrix(args []string) (*matrixOptions, error) {
 	m := new(matrixOptions)
 	fs := flag.NewFlagSet("vmrun matrix", flag.ContinueOnError)
 	fs.Func("row", "only the row of this `NAME` (repeatable)", add(&m.rows))
+	fs.Func("kernel", "only a row of this kernel image for this machine's architecture, a `PATH` (repeatable)", add(&m.images))
 	fs.IntVar(&m.jobs, "jobs", 2, "VMs at a time")
 	fs.StringVar(&m.run, "run", "", "only tests that match, as of go test")
 	fs.StringVar(&m.skip, "skip", "", "not the tests that match, as of go test")
@@ -46,6 +50,7 @@ func parseMatrix(args []string) (*matrixOptions, error) {
 	fs.Func("env", "as of vmrun: `NAME=VALUE`", add(&m.env))
 	fs.StringVar(&m.out, "out", "", "write every VM's output to DIR/ROW/PACKAGE.log and its /out to DIR/ROW/PACKAGE/")
 	fs.DurationVar(&m.timeout, "timeout", 5*time.Minute, "time for each package in each row")
+	fs.StringVar(&m.again, "again", "", "`COMMAND` that repeats a failure once -row and -run are added (default: go test with vmrun)")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -109,10 +114,13 @@ func matrix(ctx context.Context, args []string) (int, error) {
 
 func (m *matrixOptions) selectRows() ([]vmtests.Row, error) {
 	rows, err := vmtests.Rows()
-	if err != nil || len(m.rows) == 0 {
+	if err != nil || len(m.rows)+len(m.images) == 0 {
 		return rows, err
 	}
 	var selected []vmtests.Row
+	for _, image := range m.images {
+		selected = append(selected, vmtests.Row{Name: unlisted, Arch: runtime.GOARCH, Flags: []string{"-kernel", image}})
+	}
 	for _, name := range m.rows {
 		r, err := vmtests.FindRow(rows, name)
 		if err != nil {
@@ -123,26 +131,32 @@ func (m *matrixOptions) selectRows() ([]vmtests.Row, error) {
 	return selected, nil
 }
 
-// runRows runs m.jobs rows at a time and prints one after the other as they end.
+// runRows runs m.jobs VMs at a time, one for each row and package, and tells of each as it ends.
 func (m *matrixOptions) runRows(ctx context.Context, rows []vmtests.Row, tests map[string][]testBinary) []rowResult {
+	type unit struct {
+		row  int
+		test testBinary
+	}
 	results := make([]rowResult, len(rows))
-	next := make(chan int)
-	var printing sync.Mutex
+	next := make(chan unit)
+	var mu sync.Mutex // for the results and the output
 	var wg sync.WaitGroup
 	for range m.jobs {
 		wg.Go(func() {
-			for i := range next {
-				res, text := m.runRow(ctx, rows[i], tests[rows[i].Arch])
-				results[i] = res
-				printing.Lock()
-				fmt.Printf("%-14s %-7s %5.1f s\n", rows[i].Name, res.verdict(), res.time.Seconds())
+			for u := range next {
+				res, text := m.runTests(ctx, rows[u.row], u.test)
+				mu.Lock()
+				results[u.row].add(res)
+				fmt.Printf("%-14s %-24s %-7s %5.1f s\n", rows[u.row].Name, u.test.pkg, res.verdict(), res.time.Seconds())
 				io.Copy(os.Stdout, text)
-				printing.Unlock()
+				mu.Unlock()
 			}
 		})
 	}
-	for i := range rows {
-		next <- i
+	for i, row := range rows {
+		for _, t := range tests[row.Arch] {
+			next <- unit{i, t}
+		}
 	}
 	close(next)
 	wg.Wait()
@@ -158,8 +172,11 @@ func judge(results []rowResult) error {
 		if r.booted {
 			ran = append(ran, r.kernel)
 		}
-		if r.verdict() == verdictFail {
+		switch r.verdict() {
+		case verdictFail:
 			errs = append(errs, fmt.Errorf("row %s failed", r.row.Name))
+		case verdictNothing:
+			errs = append(errs, fmt.Errorf("row %s proved nothing: no test passed", r.row.Name))
 		}
 	}
 	want := min(minKernels, distinct(wanted))

@@ -26,6 +26,9 @@ func TestParseTally(t *testing.T) {
 		!slices.Equal(got.skipped, []string{"TestSkips"}) {
 		t.Errorf("got %+v of\n%q", got, out)
 	}
+	if got.plan != "a exec" {
+		t.Errorf("the plan is %q", got.plan)
+	}
 	if top := got.topFailed(); !slices.Equal(top, []string{"TestFails"}) {
 		t.Errorf("failed tests without subtests: %v", top)
 	}
@@ -50,6 +53,11 @@ func TestWriteFailures(t *testing.T) {
 }
 
 func TestParseMatrix(t *testing.T) {
+	if m, err := parseMatrix([]string{"-kernel", "dir/image", "./a"}); err != nil {
+		t.Error(err)
+	} else if rows, err := m.selectRows(); err != nil || len(rows) != 1 || rows[0].Name != unlisted {
+		t.Errorf("rows of an image: %v, %v", rows, err)
+	}
 	m, err := parseMatrix([]string{"-row", "5.10", "-skip", "Doc", "-file", "/docs:../../docs", "./a", "./b", "--", "-update"})
 	if err != nil || !slices.Equal(m.packages, []string{"./a", "./b"}) || !slices.Equal(m.testArgs, []string{"-update"}) || m.skip != "Doc" ||
 		!slices.Equal(m.files, []string{"/docs:../../docs"}) {
@@ -85,7 +93,7 @@ func TestJudge(t *testing.T) {
 		{"a test failed", []rowResult{result("a", "1", func(r *rowResult) { r.tally.failed = []string{"TestX"} })}, "row a failed"},
 		{"the VM died", []rowResult{result("a", "1", func(r *rowResult) { r.failed = true })}, "row a failed"},
 		{"the second package could not run", []rowResult{result("a", "1", func(r *rowResult) { r.missed = true })}, "row a failed"},
-		{"everything was skipped", []rowResult{result("a", "1", func(r *rowResult) { r.tally = tally{skipped: []string{"TestX"}} })}, "row a failed"},
+		{"everything was skipped", []rowResult{result("a", "1", func(r *rowResult) { r.tally = tally{skipped: []string{"TestX"}} })}, "row a proved nothing"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := judge(tt.results)
@@ -99,16 +107,46 @@ func TestJudge(t *testing.T) {
 func TestWriteTable(t *testing.T) {
 	var b strings.Builder
 	writeTable(&b, []rowResult{
-		result("6.1", "6.1", nil),
+		result("6.1", "6.1", func(r *rowResult) { r.tally.plan = "a exec, b fork" }),
 		result("6.1-lockdown", "6.1", func(r *rowResult) { r.tally.failed, r.tally.skipped = []string{"TestX"}, []string{"TestY"} }),
 	})
-	const want = `ROW           KERNEL   ARCH   PASSED  FAILED  SKIPPED  RESULT  TIME
-6.1           6.1.1-1  amd64  5       0       0        ok      1 s
-6.1-lockdown  6.1.1-1  amd64  5       1       1        FAIL    1 s
+	const want = `ROW           KERNEL   ARCH   PASSED  FAILED  SKIPPED  RESULT  TIME  PLAN
+6.1           6.1.1-1  amd64  5       0       0        ok      1 s   a exec, b fork
+6.1-lockdown  6.1.1-1  amd64  5       1       1        FAIL    1 s   -
 skipped TestY on 6.1-lockdown
 `
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", &b, want)
+	}
+}
+
+// What is printed for a failed row repeats it, with nothing that this run has made for itself.
+func TestNarrow(t *testing.T) {
+	for _, tt := range []struct {
+		run    string
+		o      options
+		failed []string
+		want   string
+	}{
+		{"", options{row: "6.1-lockdown", kernel: "6.1"}, []string{"TestA", "TestB"}, "do -row 6.1-lockdown -run '^(TestA|TestB)$'"},
+		{"", options{row: "6.1", kernel: "6.1"}, nil, "do -row 6.1"},
+		{"TestA/x", options{kernel: "/boot/image"}, []string{"TestA"}, "do -kernel /boot/image -run TestA/x"},
+	} {
+		m := matrixOptions{again: "do", run: tt.run}
+		tt.o.command = []string{"binary", byGoTest}
+		if m.narrow(&tt.o, tt.failed); tt.o.again != tt.want {
+			t.Errorf("got %s, want %s", tt.o.again, tt.want)
+		}
+	}
+}
+
+// Packages of a row add up: one that fails is not made good by another.
+func TestRowAdds(t *testing.T) {
+	var sum rowResult
+	sum.add(result("a", "1", nil))
+	sum.add(result("a", "1", func(r *rowResult) { r.booted, r.missed, r.tally = false, true, tally{} }))
+	if sum.verdict() != verdictFail || sum.row.Name != "a" || sum.kernel != "1" || sum.label != "1.1-1" || sum.tally.passed != 5 || sum.time != 2*time.Second {
+		t.Errorf("got %+v, %s", sum, sum.verdict())
 	}
 }
 

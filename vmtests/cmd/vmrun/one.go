@@ -75,7 +75,7 @@ func runOne(ctx context.Context, o *options, stdout, log io.Writer) (res *vm.Res
 
 func (o *options) machine(ctx context.Context, arch, cacheDir string, log io.Writer) (m *vm.Machine, label string, err error) {
 	m = &vm.Machine{Arch: arch, Accel: "tcg", CPUs: o.cpus, Memory: o.memory, Append: o.append}
-	if strings.Contains(o.kernel, "/") {
+	if o.isImage() {
 		m.Image, label = o.kernel, filepath.Base(o.kernel)
 		if _, err := os.Stat(m.Image); err != nil {
 			return nil, "", fmt.Errorf("find kernel: %w", err)

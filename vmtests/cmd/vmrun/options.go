@@ -32,6 +32,7 @@ type options struct {
 	out     string
 	verbose bool
 
+	again   string   // shell command that repeats the run, "" to make one
 	flags   []string // the flags as they were given
 	command []string // binary and arguments
 	dir     string   // the command's directory, on the host and in the VM
@@ -78,8 +79,15 @@ func parseOptions(args []string) (*options, error) {
 		return nil, errors.New("no binary to run (-h helps)")
 	}
 	if o.row != "" {
-		var err error
-		if o, err = parseRow(o.row, flags); err != nil {
+		rows, err := vmtests.Rows()
+		if err != nil {
+			return nil, err
+		}
+		row, err := vmtests.FindRow(rows, o.row)
+		if err != nil {
+			return nil, err
+		}
+		if o, err = parseRow(row, flags); err != nil {
 			return nil, err
 		}
 	}
@@ -88,26 +96,26 @@ func parseOptions(args []string) (*options, error) {
 }
 
 // parseRow reads flags on top of those of a row.
-func parseRow(name string, flags []string) (*options, error) {
-	rows, err := vmtests.Rows()
-	if err != nil {
-		return nil, err
-	}
-	row, err := vmtests.FindRow(rows, name)
-	if err != nil {
-		return nil, err
-	}
+func parseRow(row vmtests.Row, flags []string) (*options, error) {
 	o := new(options)
 	fs := o.flagSet()
 	if err := fs.Parse(slices.Concat(row.Flags, flags)); err != nil {
 		return nil, err
 	}
 	if fs.NArg() > 0 {
-		return nil, fmt.Errorf("row %s: unexpected %q", name, fs.Arg(0))
+		return nil, fmt.Errorf("row %s: unexpected %q", row.Name, fs.Arg(0))
 	}
-	o.row, o.arch, o.flags = name, row.Arch, slices.Concat([]string{"-row", name}, flags)
+	o.arch, o.flags = row.Arch, slices.Concat(row.Flags, flags)
+	if row.Name != unlisted {
+		o.row, o.flags = row.Name, slices.Concat([]string{"-row", row.Name}, flags)
+	}
 	return o, nil
 }
+
+// unlisted is the row of a kernel image that is in no list.
+const unlisted = "unlisted"
+
+func (o *options) isImage() bool { return strings.Contains(o.kernel, "/") }
 
 func (o *options) check() error {
 	switch {
@@ -130,13 +138,17 @@ func (o *options) check() error {
 
 // environ returns the command's whole environment.
 func (o *options) environ() []string {
+	row := cmp.Or(o.row, o.kernel)
+	if o.row == "" && o.isImage() {
+		row = unlisted
+	}
 	env := []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=/root",
 		"USER=root",
 		"LANG=C.UTF-8",
 		"SENSOR_VM=" + o.kernel,
-		"SENSOR_VM_ROW=" + cmp.Or(o.row, o.kernel),
+		"SENSOR_VM_ROW=" + row,
 	}
 	for _, e := range o.env {
 		if !strings.Contains(e, "=") {

@@ -45,6 +45,21 @@ func TestParseOptionsErrors(t *testing.T) {
 	}
 }
 
+// A kernel image has no golden files: tests learn that from the row's name.
+func TestImageRow(t *testing.T) {
+	for args, want := range map[string]string{
+		"-kernel 6.1 b":         "SENSOR_VM_ROW=6.1",
+		"-row 6.1-lockdown b":   "SENSOR_VM_ROW=6.1-lockdown",
+		"-kernel ./bzImage b":   "SENSOR_VM_ROW=unlisted",
+		"-kernel /boot/linux b": "SENSOR_VM_ROW=unlisted",
+	} {
+		o, err := parseOptions(strings.Fields(args))
+		if err != nil || !slices.Contains(o.environ(), want) {
+			t.Errorf("%s: %v, no %s", args, err, want)
+		}
+	}
+}
+
 func TestRepeatCommand(t *testing.T) {
 	root := t.TempDir()
 	pkg := filepath.Join(root, "internal/probes")

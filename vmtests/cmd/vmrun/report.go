@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -52,8 +53,12 @@ func report(w io.Writer, o *options, r *vm.Result) {
 		section(w, "last lines of the console", r.Console, 25)
 		section(w, "qemu said", strings.FieldsFunc(r.QEMU, func(c rune) bool { return c == '\n' }), 10)
 	}
-	fmt.Fprintf(w, "vmrun: FAIL: kernel %s: %s\n", o.kernel, why)
-	fmt.Fprintf(w, "vmrun: repeat with: %s\n", repeatCommand(o))
+	what := "kernel " + o.kernel
+	if o.row != "" {
+		what = "row " + o.row
+	}
+	fmt.Fprintf(w, "vmrun: FAIL: %s: %s\n", what, why)
+	fmt.Fprintf(w, "vmrun: repeat with: %s\n", cmp.Or(o.again, repeatCommand(o)))
 }
 
 func section(w io.Writer, title string, lines []string, n int) {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -13,10 +14,10 @@ import (
 // writeTable writes the matrix' outcome, and below it which tests were skipped where.
 func writeTable(w io.Writer, results []rowResult) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "ROW\tKERNEL\tARCH\tPASSED\tFAILED\tSKIPPED\tRESULT\tTIME")
+	fmt.Fprintln(tw, "ROW\tKERNEL\tARCH\tPASSED\tFAILED\tSKIPPED\tRESULT\tTIME\tPLAN")
 	for _, r := range results {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%.0f s\n", r.row.Name, r.label, r.row.Arch,
-			r.tally.passed, len(r.tally.failed), len(r.tally.skipped), r.verdict(), r.time.Seconds())
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%.0f s\t%s\n", r.row.Name, r.label, r.row.Arch,
+			r.tally.passed, len(r.tally.failed), len(r.tally.skipped), r.verdict(), r.time.Seconds(), cmp.Or(r.tally.plan, "-"))
 	}
 	tw.Flush()
 

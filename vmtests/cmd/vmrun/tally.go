@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -15,7 +16,11 @@ type tally struct {
 	passed  int
 	failed  []string
 	skipped []string
+	plan    string // what served what, for the table
 }
+
+// planMark starts the line, of a test's standard output, that the table shows as the row's plan.
+const planMark = "plan: "
 
 // parseTally counts in the output of a test binary run with -test.v=test2json.
 func parseTally(log string) tally {
@@ -23,6 +28,11 @@ func parseTally(log string) tally {
 	for part := range strings.SplitSeq(log, framing) {
 		rest, ok := strings.CutPrefix(part, "--- ")
 		if !ok {
+			for line := range strings.Lines(part) {
+				if plan, ok := strings.CutPrefix(line, planMark); ok {
+					t.plan = strings.TrimSpace(plan)
+				}
+			}
 			continue
 		}
 		verdict, rest, _ := strings.Cut(rest, ": ")
@@ -43,6 +53,7 @@ func (t *tally) add(o tally) {
 	t.passed += o.passed
 	t.failed = append(t.failed, o.failed...)
 	t.skipped = append(t.skipped, o.skipped...)
+	t.plan = cmp.Or(t.plan, o.plan)
 }
 
 // topFailed returns the failed tests without their subtests.
