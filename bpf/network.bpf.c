@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * The network family: connect, accept, close.
+ * The network family: connect, accept, close; bind, listen; AF_UNIX and vsock.
  *
  * One map remembers for each socket who connected or accepted it, because the
  * outcome of a connect and the end of a connection are seen in interrupts, where
@@ -16,6 +16,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "bulk.h"
+#include "local.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -46,10 +47,12 @@ struct record {
 
 /* For bpf2go, which finds only the types that something refers to. */
 const struct record *unused_record __attribute__((unused));
+const struct local_record *unused_local_record __attribute__((unused));
 const enum flag *unused_flag __attribute__((unused));
 
 /* Set by the loader before it sets stopped to 0. */
 volatile __u32 wanted = 0;          /* bit for each kind */
+#define FLOWS (1U << KIND_CONNECT | 1U << KIND_ACCEPT | 1U << KIND_CLOSE)
 volatile bool accepts_late = false; /* no program sees every accept: what was missed is told at the release */
 
 /*
@@ -106,6 +109,25 @@ struct {
 	__type(key, __u64); /* pid_tgid */
 	__type(value, struct connecting);
 } connecting SEC(".maps");
+
+/*
+ * The socket that began to listen in a thread's listen(2), 0 until it does: only
+ * at the end are its port and the outcome there.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64); /* pid_tgid */
+	__type(value, __u64);
+} listening SEC(".maps");
+
+/* The socket of AF_UNIX or AF_VSOCK that a thread's connect(2) is about. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64); /* pid_tgid */
+	__type(value, __u64);
+} local_connecting SEC(".maps");
 
 static __always_inline void actor_fill(struct header *h, struct task_struct *task)
 {
@@ -432,6 +454,44 @@ static __noinline int subflow_failed(__u64 key, int error)
 	return 0;
 }
 
+static __always_inline bool is_kernel(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, flags) & PF_KTHREAD && !BPF_CORE_READ(task, mm);
+}
+
+static __noinline int listens(__u64 key, bool ended, int result)
+{
+	struct sock *sk = (void *)key;
+	struct record r;
+
+	if (is_kernel())
+		return 0;
+	begin_fill(&r, sk, KIND_LISTEN, FLAG_OWNER);
+	if (ended && result == 0) {
+		r.flags |= FLAG_SUCCEEDED;
+	} else if (ended) {
+		r.flags |= FLAG_FAILED;
+		r.error = -result;
+	}
+	send(&r, KIND_LISTEN);
+	return 0;
+}
+
+/* listen(2) tells at its end. io_uring's and that of 32-bit programs have none that is seen. */
+static __noinline int listen_begins(__u64 key)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u64 *listener = bpf_map_lookup_elem(&listening, &thread);
+
+	if (listener)
+		*listener = key;
+	else
+		listens(key, false, 0);
+	return 0;
+}
+
 static __always_inline void state_changed(__u64 key, int old, int new)
 {
 	if (is_subflow((void *)key)) {
@@ -440,6 +500,9 @@ static __always_inline void state_changed(__u64 key, int old, int new)
 		return;
 	}
 	switch (new) {
+	case TCP_LISTEN:
+		listen_begins(key);
+		break;
 	case TCP_SYN_SENT:
 		attempt(key);
 		break;
@@ -470,12 +533,15 @@ struct {
 	__type(value, struct change);
 } done SEC(".maps");
 
-static __always_inline bool concerns(struct sock *sk, int new)
+static __always_inline bool concerns(struct sock *sk, int old, int new)
 {
 	__u16 protocol = sk->sk_protocol;
 
-	return !stopped && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP) &&
-	       (new == TCP_SYN_SENT || new == TCP_ESTABLISHED || new == TCP_CLOSE);
+	if (stopped || (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP))
+		return false;
+	if (new == TCP_LISTEN) /* MPTCP's is set twice */
+		return wanted & 1U << KIND_LISTEN && old != TCP_LISTEN;
+	return wanted & FLOWS && (new == TCP_SYN_SENT || new == TCP_ESTABLISHED || new == TCP_CLOSE);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -485,7 +551,7 @@ int BPF_PROG(sock_state, struct sock *sk, int old, int new)
 	__u32 zero = 0;
 	__u64 key;
 
-	if (!concerns(sk, new))
+	if (!concerns(sk, old, new))
 		return 0;
 	/* As a number: before Linux 5.12 a typed pointer cannot be the key of a map. */
 	bpf_probe_read_kernel(&key, sizeof(key), ctx);
@@ -511,7 +577,7 @@ int BPF_PROG(sock_state_again, struct sock *sk, int old, int new)
 	__u32 zero = 0;
 	__u64 key;
 
-	if (!concerns(sk, new))
+	if (!concerns(sk, old, new))
 		return 0;
 	bpf_probe_read_kernel(&key, sizeof(key), ctx);
 	cpu_hold();
@@ -542,11 +608,27 @@ int BPF_PROG(sock_destroyed, struct sock *sk)
 	return 0;
 }
 
-static __always_inline bool is_kernel(void)
+/* Completes a record that has its ends. */
+static __always_inline void local_send(struct local_record *r, struct sock *sk, __u32 kind, __u16 flags, int error)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
+	r->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	r->flags = flags | FLAG_OWNER;
+	r->error = error;
+	actor_fill(&r->header, (void *)bpf_get_current_task());
+	bulk_send(&r->header, kind, sizeof(*r));
+}
 
-	return BPF_CORE_READ(task, flags) & PF_KTHREAD && !BPF_CORE_READ(task, mm);
+static __noinline int local_accepted(__u64 key, __u16 family)
+{
+	__u32 kind = family == AF_UNIX ? KIND_UNIX_ACCEPT : KIND_VSOCK_ACCEPT;
+	struct sock *sk = (void *)key;
+	struct local_record r = {};
+
+	if (!(wanted & 1U << kind) || is_kernel())
+		return 0;
+	ends_fill(&r, sk);
+	local_send(&r, sk, kind, FLAG_INGRESS | FLAG_SUCCEEDED, 0);
+	return 0;
 }
 
 /*
@@ -563,6 +645,8 @@ static __noinline int accepted(__u64 key, bool late)
 	struct record r;
 	__u64 dead = 0;
 
+	if (!(wanted & FLOWS))
+		return 0;
 	if ((family != AF_INET && family != AF_INET6) || !is_stream(sk))
 		return 0;
 	if (known && known->header.kind != KIND_ACCEPT) {
@@ -606,6 +690,16 @@ static __noinline int accepted(__u64 key, bool late)
 	return 0;
 }
 
+static __always_inline void accepted_now(__u64 key)
+{
+	__u16 family = BPF_CORE_READ((struct sock *)key, __sk_common.skc_family);
+
+	if (family == AF_UNIX || family == AF_VSOCK)
+		local_accepted(key, family);
+	else
+		accepted(key, false);
+}
+
 /* void security_sock_graft(sk, parent): every accept(2), of every family, by whatever door. */
 SEC("fentry/security_sock_graft")
 int BPF_PROG(accept_graft, struct sock *sk, struct socket *parent)
@@ -616,7 +710,7 @@ int BPF_PROG(accept_graft, struct sock *sk, struct socket *parent)
 		return 0;
 	bpf_probe_read_kernel(&key, sizeof(key), ctx);
 	cpu_hold();
-	accepted(key, false);
+	accepted_now(key);
 	cpu_release();
 	return 0;
 }
@@ -626,6 +720,11 @@ struct syscall_exit {
 	__u64 common;
 	__u64 number;
 	__s64 result;
+};
+struct syscall_enter {
+	__u64 common;
+	__u64 number;
+	__u64 args[6];
 };
 
 #define S_IFMT 0170000
@@ -643,25 +742,31 @@ static __always_inline struct sock *sock_of(struct file *file)
 	return BPF_CORE_READ(socket, sk);
 }
 
-static __always_inline int accept_returned(struct syscall_exit *ctx)
+/* The socket of a descriptor of the current task. */
+static __always_inline struct sock *sock_at(__u32 descriptor)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *table;
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
 	struct file **slot, *file = NULL;
+
+	if (descriptor >= BPF_CORE_READ(table, max_fds))
+		return NULL;
+	slot = BPF_CORE_READ(table, fd) + descriptor;
+	bpf_probe_read_kernel(&file, sizeof(file), slot);
+	return sock_of(file);
+}
+
+static __always_inline int accept_returned(struct syscall_exit *ctx)
+{
 	struct sock *sk;
 
 	if (stopped || ctx->result < 0)
 		return 0;
-	table = BPF_CORE_READ(task, files, fdt);
-	if (ctx->result >= BPF_CORE_READ(table, max_fds))
-		return 0;
-	slot = BPF_CORE_READ(table, fd) + ctx->result;
-	bpf_probe_read_kernel(&file, sizeof(file), slot);
-	sk = sock_of(file);
+	sk = sock_at(ctx->result);
 	if (!sk)
 		return 0; /* another thread was quicker to close it: told at the release */
 	cpu_hold();
-	accepted((__u64)sk, false);
+	accepted_now((__u64)sk);
 	cpu_release();
 	return 0;
 }
@@ -710,9 +815,13 @@ static __noinline int connected(__u64 key, struct record *r, int result)
 	return 0;
 }
 
+#define EFAULT 14
 #define EINVAL 22
 #define EAFNOSUPPORT 97
+#define EISCONN 106
+#define EALREADY 114
 #define EINPROGRESS 115
+#define ERESTARTSYS 512
 
 /* The four functions that a connect ends in. The address is the kernel's copy. */
 static __always_inline int connect_returned(void *ctx, const struct sockaddr *address, int result, bool stream)
@@ -1153,4 +1262,173 @@ int sockets_snapshot(struct bpf_iter__task_file *ctx)
 	if (!result && BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
 		forget(key); /* it ended meanwhile */
 	return 0;
+}
+
+/* After a bind that succeeded; the kernel puts the port into inet_sport later. */
+static __always_inline int bound(struct bpf_sock *ctx)
+{
+	__u64 key = number_of(ctx);
+	struct sock *sk = (void *)key;
+	struct record r;
+
+	if (stopped || !key || is_kernel())
+		return 1;
+	cpu_hold();
+	begin_fill(&r, sk, KIND_BIND, FLAG_OWNER | FLAG_SUCCEEDED);
+	r.local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	send(&r, KIND_BIND);
+	cpu_release();
+	return 1;
+}
+
+SEC("cgroup/post_bind4")
+int bound4(struct bpf_sock *ctx)
+{
+	return bound(ctx);
+}
+
+SEC("cgroup/post_bind6")
+int bound6(struct bpf_sock *ctx)
+{
+	return bound(ctx);
+}
+
+SEC("tracepoint/syscalls/sys_enter_listen")
+int listen_enter(struct syscall_enter *ctx)
+{
+	__u64 thread = bpf_get_current_pid_tgid(), none = 0;
+
+	if (!stopped)
+		bpf_map_update_elem(&listening, &thread, &none, BPF_ANY);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_listen")
+int listen_exit(struct syscall_exit *ctx)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u64 *found, key;
+
+	found = bpf_map_lookup_elem(&listening, &thread);
+	if (!found)
+		return 0;
+	key = *found;
+	bpf_map_delete_elem(&listening, &thread);
+	if (stopped || !key)
+		return 0;
+	cpu_hold();
+	listens(key, true, ctx->result);
+	cpu_release();
+	return 0;
+}
+
+/* The address is the kernel's copy, or NULL where only the system call's end is seen. */
+static __noinline int local_connected(__u64 key, __u16 family, const void *address, int length, int result)
+{
+	struct sock *sk = (void *)key;
+	struct local_record r = {};
+	__u16 outcome = FLAG_SUCCEEDED;
+
+	switch (-result) {
+	case EFAULT:
+	case EINVAL:
+	case EAFNOSUPPORT:
+	case EISCONN:
+	case EALREADY:
+	case ERESTARTSYS: /* a signal: it is made again */
+		return 0;
+	case EINPROGRESS:
+		outcome = 0;
+	}
+	if (is_kernel())
+		return 0;
+	ends_fill(&r, sk);
+	if (result && result != -EINPROGRESS)
+		outcome = FLAG_FAILED;
+	if (family == AF_UNIX && result) { /* what it was connected to before is still its peer */
+		r.remote.length = 0;
+		if (address)
+			name_fill(&r.remote, address, length);
+	} else if (family == AF_UNIX && !r.remote.length) {
+		return 0; /* connected to AF_UNSPEC, so to none any more */
+	}
+	local_send(&r, sk, family == AF_UNIX ? KIND_UNIX_CONNECT : KIND_VSOCK_CONNECT, FLAG_EGRESS | outcome,
+		   outcome == FLAG_FAILED ? -result : 0);
+	return 0;
+}
+
+static __always_inline int unix_connected(struct socket *socket, const struct sockaddr *address, int length, int result)
+{
+	if (stopped || BPF_CORE_READ(address, sa_family) != AF_UNIX)
+		return 0;
+	cpu_hold();
+	local_connected((__u64)BPF_CORE_READ(socket, sk), AF_UNIX, address, length, result);
+	cpu_release();
+	return 0;
+}
+
+SEC("fexit/unix_stream_connect")
+int BPF_PROG(unix_stream, struct socket *socket, struct sockaddr *address, int length, int flags, int result)
+{
+	return unix_connected(socket, address, length, result);
+}
+
+SEC("fexit/unix_dgram_connect")
+int BPF_PROG(unix_dgram, struct socket *socket, struct sockaddr *address, int length, int flags, int result)
+{
+	return unix_connected(socket, address, length, result);
+}
+
+SEC("tracepoint/syscalls/sys_enter_connect")
+int local_connect_enter(struct syscall_enter *ctx)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct sock *sk;
+	__u16 family = 0;
+	__u64 key;
+
+	if (stopped)
+		return 0;
+	sk = sock_at(ctx->args[0]);
+	if (sk)
+		family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	key = (__u64)sk;
+	if (family == AF_UNIX || family == AF_VSOCK)
+		bpf_map_update_elem(&local_connecting, &thread, &key, BPF_ANY);
+	else
+		bpf_map_delete_elem(&local_connecting, &thread); /* whose end was not seen */
+	return 0;
+}
+
+/* Each kind has its own program for the end, and leaves the other's alone. */
+static __always_inline int local_connect_returned(struct syscall_exit *ctx, __u16 family)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u64 *found, key;
+
+	found = bpf_map_lookup_elem(&local_connecting, &thread);
+	if (!found)
+		return 0;
+	key = *found;
+	if (BPF_CORE_READ((struct sock *)key, __sk_common.skc_family) != family)
+		return 0;
+	bpf_map_delete_elem(&local_connecting, &thread);
+	if (stopped)
+		return 0;
+	cpu_hold();
+	local_connected(key, family, NULL, 0, ctx->result);
+	cpu_release();
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_connect")
+int unix_connect_exit(struct syscall_exit *ctx)
+{
+	return local_connect_returned(ctx, AF_UNIX);
+}
+
+SEC("tracepoint/syscalls/sys_exit_connect")
+int vsock_connect_exit(struct syscall_exit *ctx)
+{
+	return local_connect_returned(ctx, AF_VSOCK);
 }

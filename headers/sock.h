@@ -5,8 +5,10 @@
 
 #include "kernel.h"
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_VSOCK 40
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 #define SOCK_RAW 3
@@ -96,6 +98,24 @@ struct tcp_sock {
 /* Counts bytes since Linux 6.4 (38967f424b5b). */
 struct mptcp_sock {
 	__u64 bytes_sent, bytes_retrans, bytes_received;
+};
+struct sockaddr_un {
+	__u16 sun_family;
+};
+struct unix_address {
+	int len; /* of name, with the family before it */
+	struct sockaddr_un name[0];
+};
+struct unix_sock {
+	struct unix_address *addr; /* NULL if it has no name */
+	struct sock *peer;
+};
+struct sockaddr_vm {
+	__u16 svm_family;
+};
+/* Where vsock is a module, its types are that module's. */
+struct vsock_sock {
+	struct sockaddr_vm local_addr;
 };
 typedef enum {
 	SS_UNCONNECTED = 1,

@@ -32,6 +32,9 @@ var blindSpots = []blind{
 			"net-udp-sockets net-udp-processes net-udp-sendmmsg net-udp-answered net-udp-send-no-route net-udp-older net-not-received net-uring-udp-send net-compat-udp"},
 	{tracepoints, "error.code", "why a connect failed before its first packet, by io_uring or a 32-bit program", "net-uring-no-route net-compat-no-route"},
 	{tracepoints, "document, sometimes", "an accept into a fixed slot of io_uring: it is told at the ring's end, and where the kernel does that by itself it is not known for whom", "net-uring-fixed net-uring-polled-fixed"},
+	{tracepoints, "destination.path destination.address", "where to a connect by AF_UNIX was that failed: the name is the peer's, and there is none",
+		"net-local-unix-refused net-local-unix-backlog"},
+	{tracepoints, "document", "AF_UNIX by io_uring or a 32-bit program", "net-local-unix-uring net-compat-unix"},
 	{before64, "source.bytes destination.bytes network.bytes", "the bytes of MPTCP connections, which are not counted (38967f424b5b)",
 		"net-connect-mptcp net-connect-mptcp-v6 net-connect-mptcp-client"},
 }

@@ -26,7 +26,8 @@ type Event struct {
 	Family  Family   // the relatives of Process
 	End     *End     // exit: how the process ended
 	Attempt *Attempt // exec_failed: what Process tried to run
-	Network *Network // connect, accept, close: between whom
+	Network *Network // connect, accept, close, bind, listen: between whom
+	Local   *Local   // unix_connect, vsock_accept and so on: likewise
 	Loss    *Loss    // events_lost
 }
 
@@ -41,6 +42,9 @@ func (e *Event) Size() int {
 	}
 	if e.Network != nil {
 		size += e.Network.Size()
+	}
+	if e.Local != nil {
+		size += e.Local.Size()
 	}
 	return size
 }

@@ -19,6 +19,12 @@ const (
 	KindConnect
 	KindAccept
 	KindClose
+	KindBind
+	KindListen
+	KindUnixConnect
+	KindUnixAccept
+	KindVsockConnect
+	KindVsockAccept
 
 	KindEventsLost
 	KindCount // not a kind: how many there are
@@ -54,6 +60,12 @@ var traits = [KindCount]Traits{
 	KindConnect:        {Name: "connect", Category: "network", Type: "start", Action: "connection_attempted", Dataset: "network", Class: ClassBulk, Default: true},
 	KindAccept:         {Name: "accept", Category: "network", Type: "start", Action: "connection_accepted", Dataset: "network", Class: ClassBulk, Default: true},
 	KindClose:          {Name: "close", Category: "network", Type: "end", Action: "disconnect_received", Dataset: "network", Class: ClassBulk, Default: true},
+	KindBind:           {Name: "bind", Category: "network", Type: "start", Action: "bound-socket", Dataset: "network", Class: ClassBulk},
+	KindListen:         {Name: "listen", Category: "network", Type: "start", Action: "listen-for-connections", Dataset: "network", Class: ClassBulk},
+	KindUnixConnect:    {Name: "unix_connect", Category: "network", Type: "start", Action: "connected-to", Dataset: "network", Class: ClassBulk},
+	KindUnixAccept:     {Name: "unix_accept", Category: "network", Type: "start", Action: "accepted-connection-from", Dataset: "network", Class: ClassBulk},
+	KindVsockConnect:   {Name: "vsock_connect", Category: "network", Type: "start", Action: "connected-to", Dataset: "network", Class: ClassBulk},
+	KindVsockAccept:    {Name: "vsock_accept", Category: "network", Type: "start", Action: "accepted-connection-from", Dataset: "network", Class: ClassBulk},
 	KindEventsLost:     {Name: "events_lost", Type: "info", Action: "events_lost", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
 }
 

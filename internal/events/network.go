@@ -20,7 +20,7 @@ type Network struct {
 	HasBytes            bool   // close: the bytes of both ends are known; payload only, no headers, no SYN or FIN
 
 	Started time.Time // close: when the connect or accept was; zero if unknown
-	Code    string    // a failed attempt: ECONNREFUSED
+	Code    string    // what failed: ECONNREFUSED
 	Message string    // connection refused
 }
 

@@ -21,9 +21,13 @@ func TestEventIsNotKept(t *testing.T) {
 	for _, kind := range kindsOf("process") {
 		samples[kind] = sample{decodeProcess, fullRecord(kind).encode()}
 	}
-	for _, kind := range kindsOf("network") {
+	for _, kind := range networkKinds() {
 		r := fullNetwork(kind)
 		samples[kind] = sample{decodeNetwork, encodeNetwork(&r)}
+	}
+	for _, kind := range localKinds() {
+		r := fullLocal(kind)
+		samples[kind] = sample{decodeLocal, encodeLocal(&r)}
 	}
 	for kind, sample := range samples {
 		e, _, err := sample.decode(sample.raw, testClock, nil)

@@ -41,6 +41,9 @@ func decodeNetwork(raw []byte, clock *Clock, _ []string) (*events.Event, header,
 	}
 	e := &events.Event{Kind: h.kind, Network: n}
 	switch h.kind {
+	case events.KindBind, events.KindListen:
+		n.Source.Addr = netip.AddrFrom16(r.Local).Unmap() // all addresses are an answer here
+		e.Time = clock.Wall(r.Since)
 	case events.KindConnect, events.KindAccept:
 		e.Time = clock.Wall(r.Since)
 	case events.KindClose:
@@ -55,34 +58,45 @@ func decodeNetwork(raw []byte, clock *Clock, _ []string) (*events.Event, header,
 	if flags&networkFlagFLAG_OLDER != 0 && h.kind != events.KindClose {
 		e.Time = clock.Wall(r.Header.Time) // the attempt itself was before the sensor
 	}
-	switch {
-	case flags&networkFlagFLAG_SUCCEEDED != 0:
-		e.Outcome = events.OutcomeSuccess
-	case flags&networkFlagFLAG_FAILED != 0:
-		e.Outcome = events.OutcomeFailure
-		if errno := unix.Errno(r.Error); errno != 0 {
-			n.Code, n.Message = unix.ErrnoName(errno), errno.Error()
-		}
-	}
+	e.Outcome, n.Code, n.Message = outcomeOf(flags, r.Error, e.Outcome)
 	if flags&networkFlagFLAG_OWNER != 0 {
-		e.Process = &events.Process{
-			PID:      r.Header.Tgid,
-			TID:      r.Header.Tid,
-			ExecID:   r.Header.ExecId,
-			Start:    clock.Wall(r.Header.Start),
-			StartKey: r.Header.Start,
-
-			Name:       commOf(&r.Header.Comm),
-			ThreadName: commOf(&r.Header.Comm),
-			Credentials: events.Credentials{
-				Effective:      events.User{ID: r.Header.Euid},
-				EffectiveGroup: events.Group{ID: r.Header.Egid},
-			},
-			Cgroup:    events.Cgroup{ID: r.Header.CgroupId},
-			HasExecID: true,
-		}
+		e.Process = actorOf(&r.Header, clock)
 	}
 	return e, h, nil
+}
+
+// outcomeOf is what the flags say of how it ended, else the given outcome.
+func outcomeOf(flags networkFlag, number uint32, otherwise events.Outcome) (o events.Outcome, code, message string) {
+	switch {
+	case flags&networkFlagFLAG_SUCCEEDED != 0:
+		return events.OutcomeSuccess, "", ""
+	case flags&networkFlagFLAG_FAILED != 0:
+		if errno := unix.Errno(number); errno != 0 {
+			code, message = unix.ErrnoName(errno), errno.Error()
+		}
+		return events.OutcomeFailure, code, message
+	}
+	return otherwise, "", ""
+}
+
+// actorOf is the process that the header names, as far as it knows it.
+func actorOf(h *networkHeader, clock *Clock) *events.Process {
+	return &events.Process{
+		PID:      h.Tgid,
+		TID:      h.Tid,
+		ExecID:   h.ExecId,
+		Start:    clock.Wall(h.Start),
+		StartKey: h.Start,
+
+		Name:       commOf(&h.Comm),
+		ThreadName: commOf(&h.Comm),
+		Credentials: events.Credentials{
+			Effective:      events.User{ID: h.Euid},
+			EffectiveGroup: events.Group{ID: h.Egid},
+		},
+		Cgroup:    events.Cgroup{ID: h.CgroupId},
+		HasExecID: true,
+	}
 }
 
 // protocolOf is IANA's number. MPTCP, which Linux numbers beyond the header's 8 bits, is TCP on the wire.

@@ -12,7 +12,7 @@ import (
 
 // FuzzDecodeNetwork is FuzzDecodeProcess for the network family.
 func FuzzDecodeNetwork(f *testing.F) {
-	for _, kind := range kindsOf("network") {
+	for _, kind := range networkKinds() {
 		r := fullNetwork(kind)
 		f.Add(encodeNetwork(&r))
 		for _, flags := range []uint16{0, ^uint16(0)} {

@@ -5,6 +5,7 @@ package probes
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -40,8 +41,16 @@ func fullNetwork(kind events.Kind) networkRecord {
 	case events.KindClose:
 		r.Flags = uint16(networkFlagFLAG_EGRESS | networkFlagFLAG_OWNER | networkFlagFLAG_BYTES)
 		r.Sent, r.Received = 1001, 2002
+	case events.KindBind, events.KindListen:
+		r.Flags = uint16(succeeded)
+		r.Remote, r.RemotePort = [16]uint8{}, 0
 	}
 	return r
 }
 
 func address(text string) [16]uint8 { return netip.MustParseAddr(text).As16() }
+
+// networkKinds are the kinds that have the network record.
+func networkKinds() []events.Kind {
+	return slices.DeleteFunc(kindsOf("network"), func(k events.Kind) bool { return slices.Contains(localKinds(), k) })
+}

@@ -41,6 +41,12 @@ func TestDecodeNetworkGolden(t *testing.T) {
 			r.Flags = uint16(networkFlagFLAG_OWNER | networkFlagFLAG_BYTES | networkFlagFLAG_OLDER)
 			r.Since = 0
 		}},
+		"bind":   {kind: events.KindBind},
+		"listen": {kind: events.KindListen},
+		"listen_in_use": {events.KindListen, func(r *networkRecord) {
+			r.Flags = r.Flags&^outcome | uint16(networkFlagFLAG_FAILED)
+			r.Error = uint32(unix.EADDRINUSE)
+		}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -84,6 +90,7 @@ func TestDecodeNetworkWrongRecord(t *testing.T) {
 		"length one more":               func(r *networkRecord) { r.Header.Length++ },
 		"largest length":                func(r *networkRecord) { r.Header.Length = math.MaxUint32 },
 		"no kind":                       func(r *networkRecord) { r.Header.Kind = 0 },
+		"kind of another record":        func(r *networkRecord) { r.Header.Kind = uint16(events.KindUnixConnect) },
 		"kind of another family":        func(r *networkRecord) { r.Header.Kind = uint16(events.KindExec) },
 		"kind of user space":            func(r *networkRecord) { r.Header.Kind = uint16(events.KindEventsLost) },
 		"kind that is one in a byte":    func(r *networkRecord) { r.Header.Kind += 256 },
@@ -146,6 +153,12 @@ func TestDecodeNetworkDetails(t *testing.T) {
 		"an older attempt's time is when it ended": {events.KindConnect,
 			func(r *networkRecord) { r.Flags, r.Since = r.Flags|uint16(networkFlagFLAG_OLDER), 0 },
 			func(e *events.Event) any { return e.Time }, testClock.Wall(9_120_000_001)},
+		"bound to all addresses of IPv4": {events.KindBind, func(r *networkRecord) { r.Local = address("::ffff:0.0.0.0") },
+			func(e *events.Event) any { return e.Network.Source.Addr }, netip.IPv4Unspecified()},
+		"listens on all addresses": {events.KindListen, func(r *networkRecord) { r.Local = address("::") },
+			func(e *events.Event) any { return e.Network.Source.Addr }, netip.IPv6Unspecified()},
+		"nobody sees how the listen ends": {events.KindListen, func(r *networkRecord) { r.Flags &^= outcome },
+			func(e *events.Event) any { return e.Outcome }, events.OutcomeUnknown},
 		"older connection": {events.KindClose, func(r *networkRecord) { r.Since = 0 },
 			func(e *events.Event) any { return e.Network.Started }, time.Time{}},
 	}

@@ -41,7 +41,8 @@ func checkGolden(t *testing.T, name string, e *events.Event) {
 		*events.Event
 		ID      any             `json:",omitempty"` // the source sets it
 		Network *events.Network `json:",omitempty"`
-	}{Event: e, Network: e.Network}, "", "  ")
+		Local   *events.Local   `json:",omitempty"`
+	}{Event: e, Network: e.Network, Local: e.Local}, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,5 +53,20 @@ func kindRows() []kindRow {
 				"sock_release", socketsProgram,
 			}},
 		}},
+		{events.KindBind, decodeNetwork, []variant{{"cgroup", []string{"bound4", "bound6"}}}},
+		{events.KindListen, decodeNetwork, []variant{{"tracepoint", []string{"sock_state", "sock_state_again", "listen_exit", "listen_enter"}}}},
+		{events.KindUnixConnect, decodeLocal, []variant{
+			{"trampoline", []string{"unix_stream", "unix_dgram"}},
+			{"tracepoint", []string{"unix_connect_exit", "local_connect_enter"}},
+		}},
+		{events.KindUnixAccept, decodeLocal, []variant{
+			{"trampoline", []string{"accept_graft"}},
+			{"tracepoint", []string{"accept_exit", "accept4_exit"}},
+		}},
+		{events.KindVsockConnect, decodeLocal, []variant{{"tracepoint", []string{"vsock_connect_exit", "local_connect_enter"}}}},
+		{events.KindVsockAccept, decodeLocal, []variant{
+			{"trampoline", []string{"accept_graft"}},
+			{"tracepoint", []string{"accept_exit", "accept4_exit"}},
+		}},
 	}
 }

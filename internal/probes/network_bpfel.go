@@ -65,6 +65,44 @@ type networkFlow struct {
 	Remote   [16]uint8
 }
 
+type networkHeader struct {
+	_        structs.HostLayout
+	Time     uint64
+	Sequence uint64
+	Start    uint64
+	ExecId   uint64
+	CgroupId uint64
+	Length   uint32
+	Tgid     uint32
+	Tid      uint32
+	Euid     uint32
+	Egid     uint32
+	Kind     uint16
+	Slot     uint16
+	Cpu      uint16
+	Pad      [3]uint16
+	Comm     [16]int8
+}
+
+type networkLocalEnd struct {
+	_      structs.HostLayout
+	Cid    uint32
+	Port   uint32
+	Length uint32
+	Name   [108]uint8
+}
+
+type networkLocalRecord struct {
+	_      structs.HostLayout
+	Header networkHeader
+	Netns  uint32
+	Error  uint32
+	Flags  uint16
+	Pad    [3]uint16
+	Local  networkLocalEnd
+	Remote networkLocalEnd
+}
+
 type networkPeers struct {
 	_     structs.HostLayout
 	Since uint64
@@ -72,25 +110,8 @@ type networkPeers struct {
 }
 
 type networkRecord struct {
-	_      structs.HostLayout
-	Header struct {
-		_        structs.HostLayout
-		Time     uint64
-		Sequence uint64
-		Start    uint64
-		ExecId   uint64
-		CgroupId uint64
-		Length   uint32
-		Tgid     uint32
-		Tid      uint32
-		Euid     uint32
-		Egid     uint32
-		Kind     uint16
-		Slot     uint16
-		Cpu      uint16
-		Pad      [3]uint16
-		Comm     [16]int8
-	}
+	_          structs.HostLayout
+	Header     networkHeader
 	Since      uint64
 	Sent       uint64
 	Received   uint64
@@ -109,50 +130,62 @@ type networkRecord struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	networkMapBulk              = "bulk"
-	networkMapConnecting        = "connecting"
-	networkMapCounts            = "counts"
-	networkMapCritical          = "critical"
-	networkMapDone              = "done"
-	networkMapFlows             = "flows"
-	networkMapPeers             = "peers"
-	networkMapSequences         = "sequences"
-	networkMapSockets           = "sockets"
-	networkProgAccept4Exit      = "accept4_exit"
-	networkProgAcceptExit       = "accept_exit"
-	networkProgAcceptGraft      = "accept_graft"
-	networkProgConnect4         = "connect4"
-	networkProgConnect6         = "connect6"
-	networkProgConnectEnter     = "connect_enter"
-	networkProgConnectExit      = "connect_exit"
-	networkProgDatagram6Connect = "datagram6_connect"
-	networkProgDatagramConnect  = "datagram_connect"
-	networkProgInetReleased     = "inet_released"
-	networkProgPing6Send        = "ping6_send"
-	networkProgPingSend         = "ping_send"
-	networkProgRaw6Send         = "raw6_send"
-	networkProgRawSend          = "raw_send"
-	networkProgSendmsg4         = "sendmsg4"
-	networkProgSendmsg6         = "sendmsg6"
-	networkProgSockDestroyed    = "sock_destroyed"
-	networkProgSockRelease      = "sock_release"
-	networkProgSockState        = "sock_state"
-	networkProgSockStateAgain   = "sock_state_again"
-	networkProgSocketsSnapshot  = "sockets_snapshot"
-	networkProgTcp6Connect      = "tcp6_connect"
-	networkProgTcpConnect       = "tcp_connect"
-	networkProgUdp6Send         = "udp6_send"
-	networkProgUdpSend          = "udp_send"
-	networkVarAcceptsLate       = "accepts_late"
-	networkVarEpoch             = "epoch"
-	networkVarHoldCpu           = "hold_cpu"
-	networkVarLastWake          = "last_wake"
-	networkVarStopped           = "stopped"
-	networkVarUnusedFlag        = "unused_flag"
-	networkVarUnusedRecord      = "unused_record"
-	networkVarWakeBytes         = "wake_bytes"
-	networkVarWakeInterval      = "wake_interval"
-	networkVarWanted            = "wanted"
+	networkMapBulk               = "bulk"
+	networkMapConnecting         = "connecting"
+	networkMapCounts             = "counts"
+	networkMapCritical           = "critical"
+	networkMapDone               = "done"
+	networkMapFlows              = "flows"
+	networkMapListening          = "listening"
+	networkMapLocalConnecting    = "local_connecting"
+	networkMapPeers              = "peers"
+	networkMapSequences          = "sequences"
+	networkMapSockets            = "sockets"
+	networkProgAccept4Exit       = "accept4_exit"
+	networkProgAcceptExit        = "accept_exit"
+	networkProgAcceptGraft       = "accept_graft"
+	networkProgBound4            = "bound4"
+	networkProgBound6            = "bound6"
+	networkProgConnect4          = "connect4"
+	networkProgConnect6          = "connect6"
+	networkProgConnectEnter      = "connect_enter"
+	networkProgConnectExit       = "connect_exit"
+	networkProgDatagram6Connect  = "datagram6_connect"
+	networkProgDatagramConnect   = "datagram_connect"
+	networkProgInetReleased      = "inet_released"
+	networkProgListenEnter       = "listen_enter"
+	networkProgListenExit        = "listen_exit"
+	networkProgLocalConnectEnter = "local_connect_enter"
+	networkProgPing6Send         = "ping6_send"
+	networkProgPingSend          = "ping_send"
+	networkProgRaw6Send          = "raw6_send"
+	networkProgRawSend           = "raw_send"
+	networkProgSendmsg4          = "sendmsg4"
+	networkProgSendmsg6          = "sendmsg6"
+	networkProgSockDestroyed     = "sock_destroyed"
+	networkProgSockRelease       = "sock_release"
+	networkProgSockState         = "sock_state"
+	networkProgSockStateAgain    = "sock_state_again"
+	networkProgSocketsSnapshot   = "sockets_snapshot"
+	networkProgTcp6Connect       = "tcp6_connect"
+	networkProgTcpConnect        = "tcp_connect"
+	networkProgUdp6Send          = "udp6_send"
+	networkProgUdpSend           = "udp_send"
+	networkProgUnixConnectExit   = "unix_connect_exit"
+	networkProgUnixDgram         = "unix_dgram"
+	networkProgUnixStream        = "unix_stream"
+	networkProgVsockConnectExit  = "vsock_connect_exit"
+	networkVarAcceptsLate        = "accepts_late"
+	networkVarEpoch              = "epoch"
+	networkVarHoldCpu            = "hold_cpu"
+	networkVarLastWake           = "last_wake"
+	networkVarStopped            = "stopped"
+	networkVarUnusedFlag         = "unused_flag"
+	networkVarUnusedLocalRecord  = "unused_local_record"
+	networkVarUnusedRecord       = "unused_record"
+	networkVarWakeBytes          = "wake_bytes"
+	networkVarWakeInterval       = "wake_interval"
+	networkVarWanted             = "wanted"
 )
 
 // loadNetwork returns the embedded CollectionSpec for network.
@@ -197,62 +230,74 @@ type networkSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type networkProgramSpecs struct {
-	Accept4Exit      *ebpf.ProgramSpec `ebpf:"accept4_exit"`
-	AcceptExit       *ebpf.ProgramSpec `ebpf:"accept_exit"`
-	AcceptGraft      *ebpf.ProgramSpec `ebpf:"accept_graft"`
-	Connect4         *ebpf.ProgramSpec `ebpf:"connect4"`
-	Connect6         *ebpf.ProgramSpec `ebpf:"connect6"`
-	ConnectEnter     *ebpf.ProgramSpec `ebpf:"connect_enter"`
-	ConnectExit      *ebpf.ProgramSpec `ebpf:"connect_exit"`
-	Datagram6Connect *ebpf.ProgramSpec `ebpf:"datagram6_connect"`
-	DatagramConnect  *ebpf.ProgramSpec `ebpf:"datagram_connect"`
-	InetReleased     *ebpf.ProgramSpec `ebpf:"inet_released"`
-	Ping6Send        *ebpf.ProgramSpec `ebpf:"ping6_send"`
-	PingSend         *ebpf.ProgramSpec `ebpf:"ping_send"`
-	Raw6Send         *ebpf.ProgramSpec `ebpf:"raw6_send"`
-	RawSend          *ebpf.ProgramSpec `ebpf:"raw_send"`
-	Sendmsg4         *ebpf.ProgramSpec `ebpf:"sendmsg4"`
-	Sendmsg6         *ebpf.ProgramSpec `ebpf:"sendmsg6"`
-	SockDestroyed    *ebpf.ProgramSpec `ebpf:"sock_destroyed"`
-	SockRelease      *ebpf.ProgramSpec `ebpf:"sock_release"`
-	SockState        *ebpf.ProgramSpec `ebpf:"sock_state"`
-	SockStateAgain   *ebpf.ProgramSpec `ebpf:"sock_state_again"`
-	SocketsSnapshot  *ebpf.ProgramSpec `ebpf:"sockets_snapshot"`
-	Tcp6Connect      *ebpf.ProgramSpec `ebpf:"tcp6_connect"`
-	TcpConnect       *ebpf.ProgramSpec `ebpf:"tcp_connect"`
-	Udp6Send         *ebpf.ProgramSpec `ebpf:"udp6_send"`
-	UdpSend          *ebpf.ProgramSpec `ebpf:"udp_send"`
+	Accept4Exit       *ebpf.ProgramSpec `ebpf:"accept4_exit"`
+	AcceptExit        *ebpf.ProgramSpec `ebpf:"accept_exit"`
+	AcceptGraft       *ebpf.ProgramSpec `ebpf:"accept_graft"`
+	Bound4            *ebpf.ProgramSpec `ebpf:"bound4"`
+	Bound6            *ebpf.ProgramSpec `ebpf:"bound6"`
+	Connect4          *ebpf.ProgramSpec `ebpf:"connect4"`
+	Connect6          *ebpf.ProgramSpec `ebpf:"connect6"`
+	ConnectEnter      *ebpf.ProgramSpec `ebpf:"connect_enter"`
+	ConnectExit       *ebpf.ProgramSpec `ebpf:"connect_exit"`
+	Datagram6Connect  *ebpf.ProgramSpec `ebpf:"datagram6_connect"`
+	DatagramConnect   *ebpf.ProgramSpec `ebpf:"datagram_connect"`
+	InetReleased      *ebpf.ProgramSpec `ebpf:"inet_released"`
+	ListenEnter       *ebpf.ProgramSpec `ebpf:"listen_enter"`
+	ListenExit        *ebpf.ProgramSpec `ebpf:"listen_exit"`
+	LocalConnectEnter *ebpf.ProgramSpec `ebpf:"local_connect_enter"`
+	Ping6Send         *ebpf.ProgramSpec `ebpf:"ping6_send"`
+	PingSend          *ebpf.ProgramSpec `ebpf:"ping_send"`
+	Raw6Send          *ebpf.ProgramSpec `ebpf:"raw6_send"`
+	RawSend           *ebpf.ProgramSpec `ebpf:"raw_send"`
+	Sendmsg4          *ebpf.ProgramSpec `ebpf:"sendmsg4"`
+	Sendmsg6          *ebpf.ProgramSpec `ebpf:"sendmsg6"`
+	SockDestroyed     *ebpf.ProgramSpec `ebpf:"sock_destroyed"`
+	SockRelease       *ebpf.ProgramSpec `ebpf:"sock_release"`
+	SockState         *ebpf.ProgramSpec `ebpf:"sock_state"`
+	SockStateAgain    *ebpf.ProgramSpec `ebpf:"sock_state_again"`
+	SocketsSnapshot   *ebpf.ProgramSpec `ebpf:"sockets_snapshot"`
+	Tcp6Connect       *ebpf.ProgramSpec `ebpf:"tcp6_connect"`
+	TcpConnect        *ebpf.ProgramSpec `ebpf:"tcp_connect"`
+	Udp6Send          *ebpf.ProgramSpec `ebpf:"udp6_send"`
+	UdpSend           *ebpf.ProgramSpec `ebpf:"udp_send"`
+	UnixConnectExit   *ebpf.ProgramSpec `ebpf:"unix_connect_exit"`
+	UnixDgram         *ebpf.ProgramSpec `ebpf:"unix_dgram"`
+	UnixStream        *ebpf.ProgramSpec `ebpf:"unix_stream"`
+	VsockConnectExit  *ebpf.ProgramSpec `ebpf:"vsock_connect_exit"`
 }
 
 // networkMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type networkMapSpecs struct {
-	Bulk       *ebpf.MapSpec `ebpf:"bulk"`
-	Connecting *ebpf.MapSpec `ebpf:"connecting"`
-	Counts     *ebpf.MapSpec `ebpf:"counts"`
-	Critical   *ebpf.MapSpec `ebpf:"critical"`
-	Done       *ebpf.MapSpec `ebpf:"done"`
-	Flows      *ebpf.MapSpec `ebpf:"flows"`
-	Peers      *ebpf.MapSpec `ebpf:"peers"`
-	Sequences  *ebpf.MapSpec `ebpf:"sequences"`
-	Sockets    *ebpf.MapSpec `ebpf:"sockets"`
+	Bulk            *ebpf.MapSpec `ebpf:"bulk"`
+	Connecting      *ebpf.MapSpec `ebpf:"connecting"`
+	Counts          *ebpf.MapSpec `ebpf:"counts"`
+	Critical        *ebpf.MapSpec `ebpf:"critical"`
+	Done            *ebpf.MapSpec `ebpf:"done"`
+	Flows           *ebpf.MapSpec `ebpf:"flows"`
+	Listening       *ebpf.MapSpec `ebpf:"listening"`
+	LocalConnecting *ebpf.MapSpec `ebpf:"local_connecting"`
+	Peers           *ebpf.MapSpec `ebpf:"peers"`
+	Sequences       *ebpf.MapSpec `ebpf:"sequences"`
+	Sockets         *ebpf.MapSpec `ebpf:"sockets"`
 }
 
 // networkVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type networkVariableSpecs struct {
-	AcceptsLate  *ebpf.VariableSpec `ebpf:"accepts_late"`
-	Epoch        *ebpf.VariableSpec `ebpf:"epoch"`
-	HoldCpu      *ebpf.VariableSpec `ebpf:"hold_cpu"`
-	LastWake     *ebpf.VariableSpec `ebpf:"last_wake"`
-	Stopped      *ebpf.VariableSpec `ebpf:"stopped"`
-	UnusedFlag   *ebpf.VariableSpec `ebpf:"unused_flag"`
-	UnusedRecord *ebpf.VariableSpec `ebpf:"unused_record"`
-	WakeBytes    *ebpf.VariableSpec `ebpf:"wake_bytes"`
-	WakeInterval *ebpf.VariableSpec `ebpf:"wake_interval"`
-	Wanted       *ebpf.VariableSpec `ebpf:"wanted"`
+	AcceptsLate       *ebpf.VariableSpec `ebpf:"accepts_late"`
+	Epoch             *ebpf.VariableSpec `ebpf:"epoch"`
+	HoldCpu           *ebpf.VariableSpec `ebpf:"hold_cpu"`
+	LastWake          *ebpf.VariableSpec `ebpf:"last_wake"`
+	Stopped           *ebpf.VariableSpec `ebpf:"stopped"`
+	UnusedFlag        *ebpf.VariableSpec `ebpf:"unused_flag"`
+	UnusedLocalRecord *ebpf.VariableSpec `ebpf:"unused_local_record"`
+	UnusedRecord      *ebpf.VariableSpec `ebpf:"unused_record"`
+	WakeBytes         *ebpf.VariableSpec `ebpf:"wake_bytes"`
+	WakeInterval      *ebpf.VariableSpec `ebpf:"wake_interval"`
+	Wanted            *ebpf.VariableSpec `ebpf:"wanted"`
 }
 
 // networkObjects contains all objects after they have been loaded into the kernel.
@@ -275,15 +320,17 @@ func (o *networkObjects) Close() error {
 //
 // It can be passed to loadNetworkObjects or ebpf.CollectionSpec.LoadAndAssign.
 type networkMaps struct {
-	Bulk       *ebpf.Map `ebpf:"bulk"`
-	Connecting *ebpf.Map `ebpf:"connecting"`
-	Counts     *ebpf.Map `ebpf:"counts"`
-	Critical   *ebpf.Map `ebpf:"critical"`
-	Done       *ebpf.Map `ebpf:"done"`
-	Flows      *ebpf.Map `ebpf:"flows"`
-	Peers      *ebpf.Map `ebpf:"peers"`
-	Sequences  *ebpf.Map `ebpf:"sequences"`
-	Sockets    *ebpf.Map `ebpf:"sockets"`
+	Bulk            *ebpf.Map `ebpf:"bulk"`
+	Connecting      *ebpf.Map `ebpf:"connecting"`
+	Counts          *ebpf.Map `ebpf:"counts"`
+	Critical        *ebpf.Map `ebpf:"critical"`
+	Done            *ebpf.Map `ebpf:"done"`
+	Flows           *ebpf.Map `ebpf:"flows"`
+	Listening       *ebpf.Map `ebpf:"listening"`
+	LocalConnecting *ebpf.Map `ebpf:"local_connecting"`
+	Peers           *ebpf.Map `ebpf:"peers"`
+	Sequences       *ebpf.Map `ebpf:"sequences"`
+	Sockets         *ebpf.Map `ebpf:"sockets"`
 }
 
 func (m *networkMaps) Close() error {
@@ -294,6 +341,8 @@ func (m *networkMaps) Close() error {
 		m.Critical,
 		m.Done,
 		m.Flows,
+		m.Listening,
+		m.LocalConnecting,
 		m.Peers,
 		m.Sequences,
 		m.Sockets,
@@ -304,47 +353,57 @@ func (m *networkMaps) Close() error {
 //
 // It can be passed to loadNetworkObjects or ebpf.CollectionSpec.LoadAndAssign.
 type networkVariables struct {
-	AcceptsLate  *ebpf.Variable `ebpf:"accepts_late"`
-	Epoch        *ebpf.Variable `ebpf:"epoch"`
-	HoldCpu      *ebpf.Variable `ebpf:"hold_cpu"`
-	LastWake     *ebpf.Variable `ebpf:"last_wake"`
-	Stopped      *ebpf.Variable `ebpf:"stopped"`
-	UnusedFlag   *ebpf.Variable `ebpf:"unused_flag"`
-	UnusedRecord *ebpf.Variable `ebpf:"unused_record"`
-	WakeBytes    *ebpf.Variable `ebpf:"wake_bytes"`
-	WakeInterval *ebpf.Variable `ebpf:"wake_interval"`
-	Wanted       *ebpf.Variable `ebpf:"wanted"`
+	AcceptsLate       *ebpf.Variable `ebpf:"accepts_late"`
+	Epoch             *ebpf.Variable `ebpf:"epoch"`
+	HoldCpu           *ebpf.Variable `ebpf:"hold_cpu"`
+	LastWake          *ebpf.Variable `ebpf:"last_wake"`
+	Stopped           *ebpf.Variable `ebpf:"stopped"`
+	UnusedFlag        *ebpf.Variable `ebpf:"unused_flag"`
+	UnusedLocalRecord *ebpf.Variable `ebpf:"unused_local_record"`
+	UnusedRecord      *ebpf.Variable `ebpf:"unused_record"`
+	WakeBytes         *ebpf.Variable `ebpf:"wake_bytes"`
+	WakeInterval      *ebpf.Variable `ebpf:"wake_interval"`
+	Wanted            *ebpf.Variable `ebpf:"wanted"`
 }
 
 // networkPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadNetworkObjects or ebpf.CollectionSpec.LoadAndAssign.
 type networkPrograms struct {
-	Accept4Exit      *ebpf.Program `ebpf:"accept4_exit"`
-	AcceptExit       *ebpf.Program `ebpf:"accept_exit"`
-	AcceptGraft      *ebpf.Program `ebpf:"accept_graft"`
-	Connect4         *ebpf.Program `ebpf:"connect4"`
-	Connect6         *ebpf.Program `ebpf:"connect6"`
-	ConnectEnter     *ebpf.Program `ebpf:"connect_enter"`
-	ConnectExit      *ebpf.Program `ebpf:"connect_exit"`
-	Datagram6Connect *ebpf.Program `ebpf:"datagram6_connect"`
-	DatagramConnect  *ebpf.Program `ebpf:"datagram_connect"`
-	InetReleased     *ebpf.Program `ebpf:"inet_released"`
-	Ping6Send        *ebpf.Program `ebpf:"ping6_send"`
-	PingSend         *ebpf.Program `ebpf:"ping_send"`
-	Raw6Send         *ebpf.Program `ebpf:"raw6_send"`
-	RawSend          *ebpf.Program `ebpf:"raw_send"`
-	Sendmsg4         *ebpf.Program `ebpf:"sendmsg4"`
-	Sendmsg6         *ebpf.Program `ebpf:"sendmsg6"`
-	SockDestroyed    *ebpf.Program `ebpf:"sock_destroyed"`
-	SockRelease      *ebpf.Program `ebpf:"sock_release"`
-	SockState        *ebpf.Program `ebpf:"sock_state"`
-	SockStateAgain   *ebpf.Program `ebpf:"sock_state_again"`
-	SocketsSnapshot  *ebpf.Program `ebpf:"sockets_snapshot"`
-	Tcp6Connect      *ebpf.Program `ebpf:"tcp6_connect"`
-	TcpConnect       *ebpf.Program `ebpf:"tcp_connect"`
-	Udp6Send         *ebpf.Program `ebpf:"udp6_send"`
-	UdpSend          *ebpf.Program `ebpf:"udp_send"`
+	Accept4Exit       *ebpf.Program `ebpf:"accept4_exit"`
+	AcceptExit        *ebpf.Program `ebpf:"accept_exit"`
+	AcceptGraft       *ebpf.Program `ebpf:"accept_graft"`
+	Bound4            *ebpf.Program `ebpf:"bound4"`
+	Bound6            *ebpf.Program `ebpf:"bound6"`
+	Connect4          *ebpf.Program `ebpf:"connect4"`
+	Connect6          *ebpf.Program `ebpf:"connect6"`
+	ConnectEnter      *ebpf.Program `ebpf:"connect_enter"`
+	ConnectExit       *ebpf.Program `ebpf:"connect_exit"`
+	Datagram6Connect  *ebpf.Program `ebpf:"datagram6_connect"`
+	DatagramConnect   *ebpf.Program `ebpf:"datagram_connect"`
+	InetReleased      *ebpf.Program `ebpf:"inet_released"`
+	ListenEnter       *ebpf.Program `ebpf:"listen_enter"`
+	ListenExit        *ebpf.Program `ebpf:"listen_exit"`
+	LocalConnectEnter *ebpf.Program `ebpf:"local_connect_enter"`
+	Ping6Send         *ebpf.Program `ebpf:"ping6_send"`
+	PingSend          *ebpf.Program `ebpf:"ping_send"`
+	Raw6Send          *ebpf.Program `ebpf:"raw6_send"`
+	RawSend           *ebpf.Program `ebpf:"raw_send"`
+	Sendmsg4          *ebpf.Program `ebpf:"sendmsg4"`
+	Sendmsg6          *ebpf.Program `ebpf:"sendmsg6"`
+	SockDestroyed     *ebpf.Program `ebpf:"sock_destroyed"`
+	SockRelease       *ebpf.Program `ebpf:"sock_release"`
+	SockState         *ebpf.Program `ebpf:"sock_state"`
+	SockStateAgain    *ebpf.Program `ebpf:"sock_state_again"`
+	SocketsSnapshot   *ebpf.Program `ebpf:"sockets_snapshot"`
+	Tcp6Connect       *ebpf.Program `ebpf:"tcp6_connect"`
+	TcpConnect        *ebpf.Program `ebpf:"tcp_connect"`
+	Udp6Send          *ebpf.Program `ebpf:"udp6_send"`
+	UdpSend           *ebpf.Program `ebpf:"udp_send"`
+	UnixConnectExit   *ebpf.Program `ebpf:"unix_connect_exit"`
+	UnixDgram         *ebpf.Program `ebpf:"unix_dgram"`
+	UnixStream        *ebpf.Program `ebpf:"unix_stream"`
+	VsockConnectExit  *ebpf.Program `ebpf:"vsock_connect_exit"`
 }
 
 func (p *networkPrograms) Close() error {
@@ -352,6 +411,8 @@ func (p *networkPrograms) Close() error {
 		p.Accept4Exit,
 		p.AcceptExit,
 		p.AcceptGraft,
+		p.Bound4,
+		p.Bound6,
 		p.Connect4,
 		p.Connect6,
 		p.ConnectEnter,
@@ -359,6 +420,9 @@ func (p *networkPrograms) Close() error {
 		p.Datagram6Connect,
 		p.DatagramConnect,
 		p.InetReleased,
+		p.ListenEnter,
+		p.ListenExit,
+		p.LocalConnectEnter,
 		p.Ping6Send,
 		p.PingSend,
 		p.Raw6Send,
@@ -374,6 +438,10 @@ func (p *networkPrograms) Close() error {
 		p.TcpConnect,
 		p.Udp6Send,
 		p.UdpSend,
+		p.UnixConnectExit,
+		p.UnixDgram,
+		p.UnixStream,
+		p.VsockConnectExit,
 	)
 }
 

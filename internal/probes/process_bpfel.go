@@ -65,6 +65,12 @@ const (
 	processKindKIND_CONNECT         processKind = 6
 	processKindKIND_ACCEPT          processKind = 7
 	processKindKIND_CLOSE           processKind = 8
+	processKindKIND_BIND            processKind = 9
+	processKindKIND_LISTEN          processKind = 10
+	processKindKIND_UNIX_CONNECT    processKind = 11
+	processKindKIND_UNIX_ACCEPT     processKind = 12
+	processKindKIND_VSOCK_CONNECT   processKind = 13
+	processKindKIND_VSOCK_ACCEPT    processKind = 14
 	processKindKINDS_MAX            processKind = 32
 )
 

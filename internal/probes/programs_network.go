@@ -7,6 +7,7 @@ func networkTable() []program {
 	// Linux 7.0 gave the address a type without a length; its first fields are the same.
 	connect := []string{"struct sock *", "struct sockaddr *|struct sockaddr_unsized *", "int"}
 	sendmsg := []string{"struct sock *", "struct msghdr *", "size_t"}
+	unixConnect := []string{"struct socket *", "struct sockaddr *|struct sockaddr_unsized *", "int", "int"}
 	return []program{
 		{
 			name: "sock_state", typ: "tp_btf", hook: "inet_sock_set_state",
@@ -111,6 +112,42 @@ func networkTable() []program {
 		{
 			name: "sockets_snapshot", typ: "iter", hook: "task_file",
 			since: "5.8", why: "the sockets that were open before the sensor, with an owner, in every network namespace",
+		},
+		{
+			name: "bound4", typ: "cgroup", hook: "post_bind4",
+			since: "5.8", why: "every bind that succeeded, in the context of who binds",
+		},
+		{
+			name: "bound6", typ: "cgroup", hook: "post_bind6",
+			since: "5.8", why: "likewise",
+		},
+		{
+			name: "listen_enter", typ: "tracepoint", hook: "syscalls/sys_enter_listen",
+			since: "5.8", why: "who waits for the end of the call: without it a listener is told at once", notes: true,
+		},
+		{
+			name: "listen_exit", typ: "tracepoint", hook: "syscalls/sys_exit_listen",
+			since: "5.8", why: "the port of a socket that was not bound, and how it ended",
+		},
+		{
+			name: "unix_stream", typ: "fexit", hook: "unix_stream_connect", args: unixConnect,
+			since: "5.8", why: "every connect of a stream or of packets, by whatever door; the address is the kernel's copy",
+		},
+		{
+			name: "unix_dgram", typ: "fexit", hook: "unix_dgram_connect", args: unixConnect,
+			since: "5.8", why: "likewise, of datagrams",
+		},
+		{
+			name: "local_connect_enter", typ: "tracepoint", hook: "syscalls/sys_enter_connect",
+			since: "5.8", why: "the socket, by its descriptor",
+		},
+		{
+			name: "unix_connect_exit", typ: "tracepoint", hook: "syscalls/sys_exit_connect",
+			since: "5.8", why: "how it ended, and the peer's name from the peer itself",
+		},
+		{
+			name: "vsock_connect_exit", typ: "tracepoint", hook: "syscalls/sys_exit_connect",
+			since: "5.8", why: "likewise; a system call, because vsock is a module in most kernels and may be loaded later",
 		},
 	}
 }

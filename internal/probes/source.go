@@ -295,6 +295,12 @@ func (s *Source) prepare(want []events.Kind) error {
 		if !allocates(cache) {
 			network.Maps[networkMapSockets].Flags &^= unix.BPF_F_NO_PREALLOC
 		}
+		if !slices.Contains(want, events.KindListen) {
+			network.Maps[networkMapListening].MaxEntries = 1
+		}
+		if !slices.Contains(want, events.KindUnixConnect) && !slices.Contains(want, events.KindVsockConnect) {
+			network.Maps[networkMapLocalConnecting].MaxEntries = 1
+		}
 		err = preset(network, map[string]any{
 			networkVarWakeBytes: min(s.options.BulkRing/8, 256<<10),
 			networkVarHoldCpu:   hold,

@@ -92,8 +92,14 @@ func TestAbsentWhenUnknown(t *testing.T) {
 		"start after end": {events.KindClose, func(ev *events.Event) { ev.Network.Started = ev.Time.Add(1) }, "event.duration", "event.start event.end"},
 		"span of others": {events.KindConnect, func(ev *events.Event) { ev.Network.Started = ev.Time },
 			"event.start event.end event.duration", "network.type"},
-		"direction":         {events.KindAccept, func(ev *events.Event) { ev.Network.Direction = events.DirectionUnknown }, "network.direction", "network.type"},
-		"protocol":          {events.KindAccept, func(ev *events.Event) { ev.Network.Protocol = 0 }, "network.transport network.iana_number network.community_id", "network.type"},
+		"direction": {events.KindAccept, func(ev *events.Event) { ev.Network.Direction = events.DirectionUnknown }, "network.direction", "network.type"},
+		"protocol":  {events.KindAccept, func(ev *events.Event) { ev.Network.Protocol = 0 }, "network.transport network.iana_number network.community_id", "network.type"},
+		"ends of a local flow": {events.KindUnixAccept, func(ev *events.Event) {
+			ev.Local.Source, ev.Local.Destination = events.LocalEndpoint{}, events.LocalEndpoint{}
+		}, "source. destination. related.ip", "network.transport network.direction"},
+		"path of vsock":     {events.KindVsockConnect, func(*events.Event) {}, "source.path destination.path related.ip", "source.port destination.port"},
+		"all of the local":  {events.KindVsockConnect, func(ev *events.Event) { ev.Local = &events.Local{} }, "network. source. destination. error. sensor.network.", "process.pid"},
+		"other end":         {events.KindBind, func(*events.Event) {}, "destination. network.direction network.community_id", "source.ip related.ip network.type"},
 		"network namespace": {events.KindAccept, func(ev *events.Event) { ev.Network.Namespace = 0 }, "sensor.network.", "sensor.namespaces.net"},
 		"two families": {events.KindAccept, func(ev *events.Event) { ev.Network.Source.Addr = netip.IPv4Unspecified() },
 			"network.type network.community_id", "source.ip destination.ip"},

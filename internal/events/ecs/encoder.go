@@ -149,11 +149,16 @@ func (e *Encoder) Append(b []byte, ev *events.Event) []byte {
 	if ev.Network != nil {
 		w.network(ev.Network)
 	}
+	if ev.Local != nil {
+		w.local(ev.Local)
+	}
 	e.related(ev)
 	if a := ev.Attempt; a != nil {
 		w.failure(a.Code, a.Message)
 	} else if n := ev.Network; n != nil {
 		w.failure(n.Code, n.Message)
+	} else if l := ev.Local; l != nil {
+		w.failure(l.Code, l.Message)
 	}
 	e.sensor(ev)
 	w.close()
@@ -216,7 +221,7 @@ func (e *Encoder) user(p *events.Process) {
 
 // related gathers what else a search for an address, a user or a host is to find.
 func (e *Encoder) related(ev *events.Event) {
-	if ev.Process == nil && ev.Network == nil {
+	if ev.Process == nil && ev.Network == nil && ev.Local == nil {
 		return
 	}
 	w := &e.w
@@ -254,10 +259,10 @@ func (e *Encoder) sensor(ev *events.Event) {
 	if p := ev.Process; p != nil {
 		e.sensorProcess(ev, p)
 	}
-	if n := ev.Network; n != nil && n.Namespace != 0 {
-		w.open("network")
-		w.number("namespace", uint64(n.Namespace))
-		w.close()
+	if n := ev.Network; n != nil {
+		w.namespace(n.Namespace)
+	} else if l := ev.Local; l != nil {
+		w.namespace(l.Namespace)
 	}
 	if l := ev.Loss; l != nil {
 		w.open("loss")
@@ -272,6 +277,16 @@ func (e *Encoder) sensor(ev *events.Event) {
 	}
 	w.rawFields()
 	w.closeOrDrop(begin)
+}
+
+// namespace writes a socket's network namespace, if it is known.
+func (w *writer) namespace(inode uint32) {
+	if inode == 0 {
+		return
+	}
+	w.open("network")
+	w.number("namespace", uint64(inode))
+	w.close()
 }
 
 func (e *Encoder) sensorProcess(ev *events.Event, p *events.Process) {

@@ -75,6 +75,13 @@ func flow(source, destination string, direction events.Direction) *events.Networ
 	}
 }
 
+// end is a socket of TCP at "address:port" that has no peer.
+func end(at string) *events.Network {
+	n := flow(at, "0.0.0.0:0", events.DirectionUnknown)
+	n.Destination = events.Endpoint{}
+	return n
+}
+
 // full makes an event of the kind with everything in it that can ever be.
 func full(kind events.Kind) *events.Event {
 	ev := &events.Event{
@@ -124,6 +131,30 @@ func full(kind events.Kind) *events.Event {
 		ev.Network = flow("10.0.0.5:41022", "198.51.100.7:80", events.DirectionEgress)
 		ev.Network.HasBytes, ev.Network.Source.Bytes, ev.Network.Destination.Bytes = true, 498, 4923
 		ev.Network.Started = ev.Time.Add(-600 * time.Millisecond)
+	case events.KindBind:
+		ev.Network = end("[2001:db8::5]:22")
+	case events.KindListen:
+		ev.Outcome = events.OutcomeFailure
+		ev.Network = end("0.0.0.0:80")
+		ev.Network.Code, ev.Network.Message = "EADDRINUSE", "address already in use"
+	case events.KindUnixConnect, events.KindUnixAccept:
+		ev.Local = &events.Local{
+			Source: events.LocalEndpoint{Address: "@00123"}, Destination: events.LocalEndpoint{Address: "/run/docker.sock"},
+			Transport: events.TransportUnix,
+		}
+	case events.KindVsockConnect, events.KindVsockAccept:
+		ev.Local = &events.Local{
+			Source:      events.LocalEndpoint{Address: "vsock:3", Port: 4294967294, HasPort: true},
+			Destination: events.LocalEndpoint{Address: "vsock:2", Port: 0, HasPort: true},
+			Transport:   events.TransportVsock,
+		}
+	}
+	if l := ev.Local; l != nil {
+		l.Direction, l.Namespace = events.DirectionIngress, 4026531840
+		if kind == events.KindUnixConnect || kind == events.KindVsockConnect {
+			ev.Outcome, l.Direction = events.OutcomeFailure, events.DirectionEgress
+			l.Code, l.Message = "ECONNREFUSED", "connection refused"
+		}
 	}
 	return ev
 }

@@ -5,7 +5,9 @@ package ecs
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -106,7 +108,7 @@ func TestFieldListsAreTight(t *testing.T) {
 	var needed, produced []string
 	for _, kind := range events.Kinds() {
 		text, err := os.ReadFile(filepath.Join("testdata", "needed", kind.Traits().Action+".txt"))
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // auditd's words, of which the vocabulary says nothing
 			t.Fatal(err)
 		}
 		needed = append(needed, strings.Fields(string(text))...)

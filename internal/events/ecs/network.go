@@ -15,12 +15,7 @@ func (w *writer) network(n *events.Network) {
 	w.open("network")
 	w.word("transport", n.Transport())
 	w.word("type", networkType(n.Source.Addr, n.Destination.Addr))
-	switch n.Direction {
-	case events.DirectionEgress:
-		w.word("direction", "egress")
-	case events.DirectionIngress:
-		w.word("direction", "ingress")
-	}
+	w.direction(n.Direction)
 	if hasCommunityID(n) {
 		w.key("community_id")
 		w.b = append(w.b, '"')
@@ -36,6 +31,15 @@ func (w *writer) network(n *events.Network) {
 	w.closeOrDrop(begin)
 	w.endpoint("source", n.Source, n.HasBytes)
 	w.endpoint("destination", n.Destination, n.HasBytes)
+}
+
+func (w *writer) direction(d events.Direction) {
+	switch d {
+	case events.DirectionEgress:
+		w.word("direction", "egress")
+	case events.DirectionIngress:
+		w.word("direction", "ingress")
+	}
 }
 
 // networkType is the family of the addresses that are known; "" if there is

@@ -56,6 +56,11 @@ func (x texts) event(kind events.Kind) *events.Event {
 		ev.Attempt = &events.Attempt{Filename: x.filename, Args: events.Args{Packed: x.args}}
 	case events.KindConnect, events.KindAccept, events.KindClose:
 		ev.Network = flow("10.0.0.5:41022", "198.51.100.7:80", events.DirectionEgress)
+	case events.KindUnixConnect, events.KindUnixAccept:
+		ev.Local = &events.Local{
+			Source: events.LocalEndpoint{Address: x.filename}, Destination: events.LocalEndpoint{Address: x.executable},
+			Transport: events.TransportUnix,
+		}
 	}
 	return ev
 }
@@ -141,6 +146,13 @@ func (x texts) contents(kind events.Kind) map[string]content {
 	case events.KindExecFailed:
 		one("sensor.exec.filename", x.filename)
 		list("sensor.exec.args", x.args)
+	case events.KindUnixConnect, events.KindUnixAccept:
+		for end, name := range map[string]string{"source": x.filename, "destination": x.executable} {
+			one(end+".path", name)
+			if name != "" {
+				m[end+".address"] = content{[]string{name}, ""}
+			}
+		}
 	}
 	return m
 }

@@ -47,6 +47,11 @@ func FuzzAppend(f *testing.F) {
 		check(t, e)
 		e.Process = nil
 		check(t, e)
+		e.Network, e.Local = nil, &events.Local{
+			Source: events.LocalEndpoint{Address: executable}, Destination: events.LocalEndpoint{Address: user, Port: status, HasPort: cut},
+			Transport: events.Transport(kind % 3), Code: parent,
+		}
+		check(t, e)
 	})
 }
 

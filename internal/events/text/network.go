@@ -16,28 +16,38 @@ func appendNetwork(b []byte, e *events.Event) []byte {
 	b = appendOwner(b, e.Process)
 	b = append(b, ' ')
 	b = appendEndpoint(b, n.Source)
-	if n.Direction == events.DirectionUnknown {
-		b = append(b, " <-> "...)
-	} else {
-		b = append(b, " -> "...)
+	if e.Kind != events.KindBind && e.Kind != events.KindListen { // of one end
+		b = appendArrow(b, n.Direction)
+		b = appendEndpoint(b, n.Destination)
 	}
-	b = appendEndpoint(b, n.Destination)
 	if name := n.Transport(); name != "" {
 		b = append(append(b, ' '), name...)
 	} else if n.Protocol != 0 {
 		b = append(b, " protocol "...)
 		b = strconv.AppendUint(b, uint64(n.Protocol), 10)
 	}
-	switch {
-	case e.Outcome == events.OutcomeSuccess:
-		b = append(b, " ok"...)
-	case n.Code != "":
-		b = quote(append(b, ' '), n.Code)
-	case e.Outcome == events.OutcomeFailure:
-		b = append(b, " failed"...)
-	}
+	b = appendOutcome(b, e.Outcome, n.Code)
 	if e.Kind == events.KindClose {
 		b = appendTotals(b, n, e.Time)
+	}
+	return b
+}
+
+func appendArrow(b []byte, d events.Direction) []byte {
+	if d == events.DirectionUnknown {
+		return append(b, " <-> "...)
+	}
+	return append(b, " -> "...)
+}
+
+func appendOutcome(b []byte, o events.Outcome, code string) []byte {
+	switch {
+	case o == events.OutcomeSuccess:
+		return append(b, " ok"...)
+	case code != "":
+		return quote(append(b, ' '), code)
+	case o == events.OutcomeFailure:
+		return append(b, " failed"...)
 	}
 	return b
 }

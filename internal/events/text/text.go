@@ -28,6 +28,9 @@ func Append(b []byte, e *events.Event) []byte {
 	if e.Network != nil {
 		return appendNetwork(b, e)
 	}
+	if e.Local != nil {
+		return appendLocal(b, e)
+	}
 	p := e.Process
 	if p == nil {
 		return b

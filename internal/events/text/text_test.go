@@ -84,6 +84,18 @@ func TestAppend(t *testing.T) {
 		{"hostile flow", events.Event{Kind: events.KindConnect, Network: &events.Network{
 			Source: end("fe80::1%a\nb", 1), Destination: end("fe80::2%\x1b[2J", 0), Direction: events.DirectionEgress, Code: "E\n",
 		}}, `connect - - - [fe80::1]:1 -> fe80::2 "E\n"`},
+		{"bind", events.Event{Kind: events.KindBind, Outcome: events.OutcomeSuccess, Process: &curl, Network: &events.Network{Source: end("::", 22), Protocol: 6}},
+			`bind 4242 alice curl [::]:22 tcp ok`},
+		{"listen", events.Event{Kind: events.KindListen, Outcome: events.OutcomeFailure, Process: &curl, Network: &events.Network{
+			Source: end("0.0.0.0", 22), Protocol: 6, Code: "EADDRINUSE",
+		}}, `listen 4242 alice curl 0.0.0.0:22 tcp EADDRINUSE`},
+		{"unix_connect", events.Event{Kind: events.KindUnixConnect, Outcome: events.OutcomeSuccess, Process: &curl, Local: &events.Local{
+			Destination: events.LocalEndpoint{Address: "/run/a b\n"}, Direction: events.DirectionEgress, Transport: events.TransportUnix,
+		}}, `unix_connect 4242 alice curl - -> "/run/a b\n" unix ok`},
+		{"vsock_accept", events.Event{Kind: events.KindVsockAccept, Process: &curl, Local: &events.Local{
+			Source: events.LocalEndpoint{Address: "vsock:2", Port: 0, HasPort: true}, Destination: events.LocalEndpoint{Port: 22, HasPort: true},
+			Direction: events.DirectionIngress, Transport: events.TransportVsock,
+		}}, `vsock_accept 4242 alice curl vsock:2:0 -> -:22 vsock`},
 		{"no process", events.Event{Kind: events.KindExec}, `exec`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

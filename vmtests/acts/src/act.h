@@ -39,6 +39,7 @@ extern const struct act helper_acts[], compat_acts[], failed_acts[], thread_acts
 extern const struct act net_connect_acts[], net_failed_acts[], net_open_acts[], net_udp_acts[], net_raw_acts[];
 extern const struct act net_accept_acts[], net_close_acts[], net_not_acts[], net_passed_acts[], net_uring_acts[];
 extern const struct act net_uring_more_acts[], net_compat_acts[], net_older_acts[];
+extern const struct act net_bind_acts[], net_unix_acts[], net_vsock_acts[];
 
 /*
  * say.c: one line is begun, gets its fields, and is written by said(), whole.

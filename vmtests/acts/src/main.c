@@ -14,6 +14,7 @@ static const struct act *const tables[] = {
 	exit_acts, leader_acts, storm_acts, helper_acts, compat_acts, failed_acts, thread_acts, older_acts,
 	net_connect_acts, net_failed_acts, net_open_acts, net_udp_acts, net_raw_acts, net_accept_acts, net_close_acts,
 	net_not_acts, net_passed_acts, net_uring_acts, net_uring_more_acts, net_compat_acts, net_older_acts,
+	net_bind_acts, net_unix_acts, net_vsock_acts,
 };
 
 static pid_t owner;

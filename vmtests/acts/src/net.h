@@ -13,6 +13,10 @@
 #define NET_CONNECT "connection_attempted"
 #define NET_ACCEPT "connection_accepted"
 #define NET_CLOSE "disconnect_received"
+#define NET_BIND "bound-socket"
+#define NET_LISTEN "listen-for-connections"
+#define NET_LOCAL_CONNECT "connected-to"
+#define NET_LOCAL_ACCEPT "accepted-connection-from"
 #define NET_NAMESPACE "sensor.network.namespace" /* of the socket */
 
 /* An address and a port. The family is 0 if there is none. */
@@ -73,6 +77,8 @@ void said_close(const struct flow *f); /* before the close itself, so that the d
  * unknown the local end is the source: of what was accepted only what is the same both ways is said.
  */
 void said_old_close(const struct flow *f);
+void said_bind(int fd);		       /* where it is bound to now */
+void said_listen(int fd, int error);  /* 0: success, or UNKNOWN */
 void may_close(const struct flow *f);
 void never_any(pid_t pid);	       /* no document of the network */
 void never_unspecified(pid_t pid);     /* no local address 0.0.0.0 or :: */

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 /* The numbers for 32-bit programs. */
-enum { CALL_SOCKETCALL = 102, CALL_CONNECT = 362, CALL_ACCEPT4 = 364 };
+enum { CALL_SOCKETCALL = 102, CALL_CONNECT = 362, CALL_LISTEN = 363, CALL_ACCEPT4 = 364 };
 enum { SOCKETCALL_CONNECT = 3, SOCKETCALL_SENDTO = 11, SOCKETCALL_ACCEPT4 = 18 };
 
 static bool by_socketcall; /* the one call for all, as long as there was no other */
@@ -149,6 +149,41 @@ static void datagram(void)
 	close_fd(peer);
 }
 
+/* Nobody sees how it ends. */
+static void listens(void)
+{
+	int fd = tcp("127.0.0.1");
+
+	bind_to(fd, "127.0.0.1", 0);
+	said_bind(fd);
+	if (call(CALL_LISTEN, fd, 1, 0, 0))
+		die("listen by a 32-bit call");
+	said_listen(fd, UNKNOWN);
+	close_fd(fd);
+}
+
+static void local(void)
+{
+	struct end to = { .addr.sa_family = AF_UNIX, .len = 9 };
+	int listener = socket_of(AF_UNIX, SOCK_STREAM, 0), fd = socket_of(AF_UNIX, SOCK_STREAM, 0), server;
+
+	memcpy(to.addr.sa_data, "\0act-32", 7);
+	if (bind(listener, &to.addr, to.len) || listen(listener, 1) || connect_32(fd, &to))
+		die("connect by a 32-bit call");
+	expect(NET_LOCAL_CONNECT, getpid());
+	str("destination.path", "@act-32");
+	said();
+	server = accept_32(listener);
+	if (server < 0)
+		die("accept by a 32-bit call");
+	expect(NET_LOCAL_ACCEPT, getpid());
+	str("destination.path", "@act-32");
+	said();
+	close_fd(server);
+	close_fd(fd);
+	close_fd(listener);
+}
+
 int play_net(const char *what)
 {
 	low_make();
@@ -159,6 +194,10 @@ int play_net(const char *what)
 		no_route();
 	else if (!strcmp(what, "datagram"))
 		datagram();
+	else if (!strcmp(what, "listen"))
+		listens();
+	else if (!strcmp(what, "unix"))
+		local();
 	else
 		both();
 	return 0;
@@ -200,6 +239,16 @@ static void datagram_32(void)
 	program("datagram");
 }
 
+static void listen_32(void)
+{
+	program("listen");
+}
+
+static void local_32(void)
+{
+	program("unix");
+}
+
 static void direct_int80(void)
 {
 	need_int80();
@@ -227,6 +276,8 @@ const struct act net_compat_acts[] = {
 	{ "net-compat-refused", refused_32, "a 32-bit program is refused", "32-bit" },
 	{ "net-compat-no-route", no_route_32, "a 32-bit program connects to where no route leads: ENETUNREACH", "32-bit trampolines" },
 	{ "net-compat-udp", datagram_32, "a 32-bit program sends two datagrams: one flow", "32-bit trampolines" },
+	{ "net-compat-listen", listen_32, "a 32-bit program listens: the outcome is not seen", "32-bit" },
+	{ "net-compat-unix", local_32, "a 32-bit program connects and accepts by AF_UNIX", "32-bit trampolines" },
 	{ "net-compat-int80", direct_int80, "a 64-bit program connects and accepts by 32-bit calls", "32-bit" },
 	{ "net-compat-int80-socketcall", socketcall_int80, "a 64-bit program connects and accepts by socketcall", "32-bit" },
 #endif

@@ -15,6 +15,8 @@ enum {
 	OP_SEND = 26,
 	OP_RECV = 27,
 	OP_SOCKET = 45,
+	OP_BIND = 56,
+	OP_LISTEN = 57,
 };
 
 enum { /* flags of a request */

@@ -44,6 +44,7 @@ static const char *error_name(int error)
 	case EHOSTUNREACH: return "EHOSTUNREACH";
 	case EADDRNOTAVAIL: return "EADDRNOTAVAIL";
 	case EACCES: return "EACCES";
+	case EADDRINUSE: return "EADDRINUSE";
 	}
 	errno = error;
 	die("name an error");
@@ -88,10 +89,8 @@ static void put_flow(const struct flow *f, const char *type)
 	put_community(f);
 }
 
-void said_connect(const struct flow *f, int error)
+static void put_outcome(int error)
 {
-	expect(NET_CONNECT, f->pid);
-	put_flow(f, "start");
 	if (error == UNKNOWN)
 		no("event.outcome");
 	else
@@ -102,6 +101,13 @@ void said_connect(const struct flow *f, int error)
 		no("error.code");
 		no("error.message");
 	}
+}
+
+void said_connect(const struct flow *f, int error)
+{
+	expect(NET_CONNECT, f->pid);
+	put_flow(f, "start");
+	put_outcome(error);
 	no("source.bytes");
 	no("event.duration");
 	said();
@@ -153,6 +159,41 @@ void said_old_close(const struct flow *f)
 		num("destination.bytes", f->received);
 	}
 	no("error.code");
+	said();
+}
+
+static void put_bound(int fd)
+{
+	struct flow f = flow_to(fd, &(struct end){ .len = 0 });
+
+	strs("event.category", (char *[]){ "network", NULL });
+	strs("event.type", (char *[]){ "start", NULL });
+	str("source.ip", ip(&f.local));
+	str("source.address", ip(&f.local));
+	num("source.port", port(&f.local));
+	no("destination.ip");
+	no("destination.port");
+	no("network.direction");
+	no("network.community_id");
+	str("network.type", f.local.addr.sa_family == AF_INET6 && !mapped(&f.local) ? "ipv6" : "ipv4");
+	str("network.transport", f.transport);
+	if (f.namespace)
+		num(NET_NAMESPACE, f.namespace);
+}
+
+void said_bind(int fd)
+{
+	expect(NET_BIND, getpid());
+	put_bound(fd);
+	put_outcome(0);
+	said();
+}
+
+void said_listen(int fd, int error)
+{
+	expect(NET_LISTEN, getpid());
+	put_bound(fd);
+	put_outcome(error);
 	said();
 }
 
