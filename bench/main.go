@@ -21,31 +21,40 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 5, "how often each system is measured")
-	execs := flag.Int("execs", 5000, "how many processes a round starts")
+	execs := flag.Int("execs", 5000, "how many processes a round starts; 0 leaves them out")
+	connects := flag.Int("connects", 20_000, "how many connections a round makes and accepts; 0 leaves them out")
 	calls := flag.Int("calls", 5_000_000, "how many getppid calls a round makes")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := bench(*rounds, *execs, *calls); err != nil {
+	if err := bench(*rounds, *execs, *connects, *calls); err != nil {
 		log.Fatalf("bench: %v", err)
 	}
 }
 
-// A result is one round of one system.
-type result struct {
-	execNS    float64 // wall, for each exec
-	getppidNS float64 // wall, for each call
-	cpuNS     float64 // of the system's own processes, for each exec
-	rss       float64 // KiB, after the load
+// A load is done n times in each round, under each of the systems.
+type load struct {
+	name    string // what load.c calls it
+	n       int
+	systems []system // the first is the base of the ratios
 }
 
-func bench(rounds, execs, calls int) (err error) {
+// A result is one round of one system.
+type result struct {
+	wallNS    float64 // for each exec or connection
+	getppidNS float64 // wall, for each call
+	cpuNS     float64 // of the system's own processes, for each exec or connection
+	rss       float64 // KiB, after the load
+	lost      float64 // events, or records
+}
+
+func bench(rounds, execs, connects, calls int) (err error) {
 	dir, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	load := filepath.Join(dir, "load")
-	if out, err := exec.Command("cc", "-O2", "-static", "-o", load, "bench/load/load.c").CombinedOutput(); err != nil {
+	binary := filepath.Join(dir, "load")
+	if out, err := exec.Command("cc", "-O2", "-static", "-o", binary, "bench/load/load.c").CombinedOutput(); err != nil {
 		return fmt.Errorf("compile load: %w: %s", err, out)
 	}
 	sensor := filepath.Join(dir, "sensor")
@@ -54,41 +63,55 @@ func bench(rounds, execs, calls int) (err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build sensor: %w: %s", err, out)
 	}
-	systems := []system{
-		none{},
-		&ours{label: "sensor: exec, fork, exit", binary: sensor, dir: dir},
-		&ours{label: "sensor: exec", binary: sensor, dir: dir, args: []string{"--kinds", "exec"}},
-		&auditd{dir: dir},
-	}
-	results := map[string][]result{}
-	for round := range rounds {
-		for _, s := range systems {
-			log.Printf("round %d of %d: %s", round+1, rounds, s.name())
-			r, err := measure(s, load, execs, calls)
-			if err != nil {
-				return fmt.Errorf("measure %s: %w", s.name(), err)
-			}
-			results[s.name()] = append(results[s.name()], r)
+	for _, l := range []load{
+		{"exec", execs, []system{
+			none{},
+			&ours{kinds: "exec,fork,exit", binary: sensor, dir: dir},
+			&ours{kinds: "exec", binary: sensor, dir: dir},
+			&auditd{calls: "execve,execveat", dir: dir},
+		}},
+		{"connect", connects, []system{
+			none{},
+			&ours{kinds: "connect,accept,close", binary: sensor, dir: dir},
+			&auditd{calls: "connect,accept,accept4", dir: dir},
+		}},
+	} {
+		if l.n == 0 {
+			continue
 		}
+		results := map[string][]result{}
+		for round := range rounds {
+			for _, s := range l.systems {
+				log.Printf("%s, round %d of %d: %s", l.name, round+1, rounds, s.name())
+				r, err := measure(s, binary, l, calls)
+				if err != nil {
+					return fmt.Errorf("measure %s: %w", s.name(), err)
+				}
+				results[s.name()] = append(results[s.name()], r)
+			}
+		}
+		report(l, results)
 	}
-	report(systems, results)
 	return nil
 }
 
-func measure(s system, load string, execs, calls int) (r result, err error) {
+func measure(s system, binary string, l load, calls int) (r result, err error) {
 	if err := s.start(); err != nil {
 		return r, errors.Join(err, s.stop())
 	}
-	defer func() { err = errors.Join(err, s.stop()) }()
+	defer func() {
+		err = errors.Join(err, s.stop())
+		r.lost = s.lost()
+	}()
 	before, err := cpuOf(s.pids())
 	if err != nil {
 		return r, err
 	}
-	ns, err := run(load, "exec", execs)
+	ns, err := run(binary, l.name, l.n)
 	if err != nil {
 		return r, err
 	}
-	r.execNS = ns / float64(execs)
+	r.wallNS = ns / float64(l.n)
 	if err := s.settle(); err != nil {
 		return r, err
 	}
@@ -96,37 +119,41 @@ func measure(s system, load string, execs, calls int) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	r.cpuNS = (after - before) / float64(execs)
+	r.cpuNS = (after - before) / float64(l.n)
 	if r.rss, err = rssOf(s.pids()); err != nil {
 		return r, err
 	}
-	ns, err = run(load, "getppid", calls)
+	ns, err = run(binary, "getppid", calls)
 	r.getppidNS = ns / float64(calls)
 	return r, err
 }
 
 // run runs the load and gives the nanoseconds that it took by its own clock.
-func run(load, what string, n int) (float64, error) {
-	out, err := exec.Command(load, what, strconv.Itoa(n)).Output()
+func run(binary, what string, n int) (float64, error) {
+	out, err := exec.Command(binary, what, strconv.Itoa(n)).Output()
 	if err != nil {
 		return 0, fmt.Errorf("run load %s: %w", what, err)
 	}
 	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 }
 
-func report(systems []system, results map[string][]result) {
-	base := results[systems[0].name()]
-	fmt.Println("| system | exec wall us | ratio | CPU us per exec | getppid ns | ratio | RSS MB |")
-	fmt.Println("| --- | --- | --- | --- | --- | --- | --- |")
-	for _, s := range systems {
+func report(l load, results map[string][]result) {
+	base := results[l.systems[0].name()]
+	fmt.Printf("\n| system | %s wall us | ratio | CPU us per %s | getppid ns | ratio | RSS MB | lost |\n", l.name, l.name)
+	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- |")
+	for _, s := range l.systems {
 		all := results[s.name()]
-		execWall := func(r result) float64 { return r.execNS }
+		wall := func(r result) float64 { return r.wallNS }
 		getppid := func(r result) float64 { return r.getppidNS }
-		fmt.Printf("| %s | %.0f | %.2f | %.1f | %.0f | %.2f | %.0f |\n", s.name(),
-			median(all, execWall)/1e3, median(all, execWall)/median(base, execWall),
+		lost := 0.0 // in all rounds
+		for _, r := range all {
+			lost += r.lost
+		}
+		fmt.Printf("| %s | %.1f | %.2f | %.1f | %.0f | %.2f | %.0f | %.0f |\n", s.name(),
+			median(all, wall)/1e3, median(all, wall)/median(base, wall),
 			median(all, func(r result) float64 { return r.cpuNS })/1e3,
 			median(all, getppid), median(all, getppid)/median(base, getppid),
-			median(all, func(r result) float64 { return r.rss })/1024)
+			median(all, func(r result) float64 { return r.rss })/1024, lost)
 	}
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"sensor/internal/events"
 )
 
 // A system watches the host while a load runs.
@@ -24,6 +27,8 @@ type system interface {
 	settle() error
 	pids() []int
 	stop() error
+	// lost is how many events were lost, once it has stopped.
+	lost() float64
 }
 
 // none watches nothing.
@@ -34,22 +39,23 @@ func (none) start() error  { return nil }
 func (none) settle() error { return nil }
 func (none) pids() []int   { return nil }
 func (none) stop() error   { return nil }
+func (none) lost() float64 { return 0 }
 
 // ours is the sensor, writing JSON to a file.
 type ours struct {
-	label, binary, dir string
-	args               []string
+	kinds, binary, dir string
 	cmd                *exec.Cmd
+	balance            events.Balance // of the last run
 }
 
-func (o *ours) name() string { return o.label }
+func (o *ours) name() string { return "sensor: " + o.kinds }
 
 func (o *ours) start() error {
 	output := filepath.Join(o.dir, "events.ndjson")
 	if err := os.RemoveAll(output); err != nil {
 		return err
 	}
-	o.cmd = exec.Command(o.binary, append(o.args, "--output", "file:"+output)...)
+	o.cmd = exec.Command(o.binary, "--kinds", o.kinds, "--output", "file:"+output, "--stats", o.stats())
 	log, err := o.cmd.StderrPipe()
 	if err != nil {
 		return err
@@ -74,16 +80,28 @@ func (o *ours) stop() error {
 	if o.cmd == nil || o.cmd.Process == nil {
 		return nil
 	}
-	return errors.Join(o.cmd.Process.Signal(syscall.SIGTERM), o.cmd.Wait())
+	if err := errors.Join(o.cmd.Process.Signal(syscall.SIGTERM), o.cmd.Wait()); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(o.stats())
+	if err != nil {
+		return err
+	}
+	o.balance = events.Balance{}
+	return json.Unmarshal(b, &o.balance)
 }
 
-// auditd is Debian's, with a rule for execve. It and its rules are gone after stop.
+func (o *ours) stats() string { return filepath.Join(o.dir, "stats.json") }
+func (o *ours) lost() float64 { return float64(o.balance.Lost()) }
+
+// auditd is Debian's, with a rule for some system calls. It and its rule are gone after stop.
 type auditd struct {
-	dir string
-	cmd *exec.Cmd
+	calls, dir string
+	cmd        *exec.Cmd
+	records    [2]float64 // lost before and after
 }
 
-func (*auditd) name() string { return "auditd: execve" }
+func (a *auditd) name() string { return "auditd: " + a.calls }
 
 func (a *auditd) start() error {
 	if running, err := exec.Command("pidof", "auditd").Output(); err == nil {
@@ -104,12 +122,22 @@ func (a *auditd) start() error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	for _, args := range [][]string{{"-b", "8192"}, {"-e", "1"}, {"-a", "always,exit", "-F", "arch=b64", "-S", "execve,execveat", "-k", "bench"}} {
+	for _, args := range [][]string{{"-b", "8192"}, {"-e", "1"}, {"-a", "always,exit", "-F", "arch=b64", "-S", a.calls, "-k", "bench"}} {
 		if out, err := exec.Command("auditctl", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("run auditctl %v: %w: %s", args, err, out)
 		}
 	}
+	a.records[0] = auditLost()
 	return nil
+}
+
+// auditLost is how many records the kernel has ever lost.
+func auditLost() float64 {
+	var lost float64
+	if _, rest, ok := strings.Cut(string(auditctl("-s")), "\nlost "); ok {
+		fmt.Sscan(rest, &lost)
+	}
+	return lost
 }
 
 func auditctl(args ...string) []byte {
@@ -134,12 +162,15 @@ func (a *auditd) stop() error {
 	if a.cmd == nil || a.cmd.Process == nil {
 		return nil
 	}
+	a.records[1] = auditLost()
 	exec.Command("auditctl", "-D", "-k", "bench").Run()
 	exec.Command("auditctl", "-e", "0").Run()
 	err := errors.Join(a.cmd.Process.Signal(syscall.SIGTERM), a.cmd.Wait())
 	exec.Command("auditctl", "-b", "64").Run()
 	return err
 }
+
+func (a *auditd) lost() float64 { return a.records[1] - a.records[0] }
 
 // quiet waits until the processes have used no CPU for a while.
 func quiet(pids []int) error {

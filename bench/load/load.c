@@ -3,11 +3,15 @@
  * The load that bench measures with. Prints how many nanoseconds it took.
  *   load exec N      forks and executes itself N times, one after the other
  *   load getppid N   calls getppid N times
+ *   load connect N   connects N times to a second process, one after the other
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,6 +25,12 @@ static long now(void)
 	return t.tv_sec * 1000000000L + t.tv_nsec;
 }
 
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
 static void execs(long n)
 {
 	for (long i = 0; i < n; i++) {
@@ -30,11 +40,47 @@ static void execs(long n)
 			execl("/proc/self/exe", "true", "an-argument", NULL);
 			_exit(127);
 		}
-		if (pid < 0 || waitpid(pid, NULL, 0) != pid) {
-			perror("fork");
-			exit(1);
-		}
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			die("fork");
 	}
+}
+
+static void accepts(int listener)
+{
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+
+		if (fd < 0)
+			die("accept");
+		close(fd);
+	}
+}
+
+/* Each connection lives until the server has closed it, so that no queue overflows. */
+static void connects(long n)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	pid_t server;
+	char c;
+
+	if (bind(listener, (void *)&at, len) || getsockname(listener, (void *)&at, &len) || listen(listener, 16))
+		die("listen");
+	server = fork();
+	if (server < 0)
+		die("fork");
+	if (server == 0)
+		accepts(listener);
+	for (; n > 0; n--) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		if (connect(fd, (void *)&at, len) || read(fd, &c, 1) != 0)
+			die("connect");
+		close(fd);
+	}
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
 }
 
 int main(int argc, char **argv)
@@ -45,6 +91,8 @@ int main(int argc, char **argv)
 		return 0; /* the program that exec executes */
 	if (argc == 3 && !strcmp(argv[1], "exec"))
 		execs(atol(argv[2]));
+	else if (argc == 3 && !strcmp(argv[1], "connect"))
+		connects(atol(argv[2]));
 	else if (argc == 3 && !strcmp(argv[1], "getppid"))
 		for (long i = atol(argv[2]); i > 0; i--)
 			syscall(SYS_getppid);

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
+	if role := os.Getenv(beHelper); role != "" {
+		beHelperAs(role)
+	}
 	os.Exit(m.Run())
 }
 
