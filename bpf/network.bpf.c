@@ -42,7 +42,8 @@ struct record {
 	__u16 protocol;
 	__u16 flags;
 	__u8 local[16], remote[16]; /* IPv4 addresses are mapped */
-	__u64 dead; /* only in the map: closed before it was accepted */
+	__u32 dead;     /* only in the map: closed before it was accepted */
+	__u32 accepted; /* only in the map */
 };
 
 /* For bpf2go, which finds only the types that something refers to. */
@@ -643,7 +644,7 @@ static __noinline int accepted(__u64 key, bool late)
 	struct sock *sk = (void *)key;
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	struct record r;
-	__u64 dead = 0;
+	__u32 dead = 0;
 
 	if (!(wanted & FLOWS))
 		return 0;
@@ -676,8 +677,8 @@ static __noinline int accepted(__u64 key, bool late)
 		__builtin_memcpy(known->remote, r.remote, sizeof(r.remote));
 		barrier();
 		*(volatile __u16 *)&known->header.kind = KIND_CLOSE;
-		__sync_fetch_and_add(&known->dead, 0); /* a barrier: see closed() */
-		dead = *(volatile __u64 *)&known->dead;
+		__sync_fetch_and_add(&known->accepted, 1); /* a barrier: see closed() */
+		dead = *(volatile __u32 *)&known->dead;
 	}
 	r.flags |= FLAG_SUCCEEDED;
 	send(&r, KIND_ACCEPT);

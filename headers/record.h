@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What every record starts with, where it is assembled, how it leaves the
- * kernel, and how it is counted.
- *
- * A record is assembled in a scratch slot and copied into the ring in one step:
- * a record that is reserved and not yet committed would hold up every CPU.
+ * What every record starts with, and how it is counted. Where it is assembled
+ * and how it leaves the kernel: scratch.h and bulk.h. It is copied into its ring
+ * in one step: one that is reserved and not yet committed would hold up every CPU.
  */
 #ifndef SENSOR_RECORD_H
 #define SENSOR_RECORD_H

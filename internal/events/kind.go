@@ -7,8 +7,8 @@ import "strconv"
 // Kind is what an event is about. The names are those of the configuration.
 type Kind uint8
 
-// The kinds, in the order of enum kind in headers/record.h; those after
-// KindsInKernel are made in user space alone.
+// The kinds, in the order of enum kind in headers/record.h; those after the
+// empty line are made in user space alone.
 const (
 	KindNone Kind = iota
 	KindExec

@@ -123,7 +123,8 @@ type networkRecord struct {
 	Flags      uint16
 	Local      [16]uint8
 	Remote     [16]uint8
-	Dead       uint64
+	Dead       uint32
+	Accepted   uint32
 }
 
 // Names of all BPF objects in the ELF.

@@ -443,7 +443,9 @@ func (s *Source) account(emit func(*events.Event)) error {
 // abandon accounts for what stays in a ring that cannot be read any more.
 func (s *Source) abandon(emit func(*events.Event)) error {
 	for kind := range s.counters.programs {
-		if left := s.counters.sent(kind) - s.received[kind]; left > 0 {
+		// What was counted last may be older than what was received since.
+		if sent := s.counters.sent(kind); sent > s.received[kind] {
+			left := sent - s.received[kind]
 			s.options.Ledger.Dropped(events.ReasonReader, kind, left)
 			s.tell(events.Loss{Kind: kind, Stage: events.ReasonReader, CPU: -1, Count: left}, emit)
 		}
@@ -464,8 +466,8 @@ func (s *Source) stop() error {
 	for _, f := range s.families {
 		errs = append(errs, f.detach())
 	}
-	// MEMBARRIER_CMD_GLOBAL is synchronize_rcu: programs on tracepoints run with
-	// preemption off, so it returns when the last of them has ended.
+	// MEMBARRIER_CMD_GLOBAL is synchronize_rcu: all programs run as its readers,
+	// also those that can be preempted, so it returns when the last of them has ended.
 	const membarrierCmdGlobal = 1
 	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierCmdGlobal, 0, 0); errno != 0 {
 		// Not there with nohz_full, or filtered by seccomp.
