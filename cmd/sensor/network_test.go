@@ -305,11 +305,12 @@ func TestNothingLostOfConnections(t *testing.T) {
 // is of the bulk kinds alone.
 func TestSmallestBulkRing(t *testing.T) {
 	s := start(t, "-c", configFile(t, "limits: {rings: {bulk: 4096}}"))
+	const bursts, burst = 20, 200
 	serve := help(t, "serve")
-	flood := help(t, "connect", serve.said(), "0", "0")
-	flood.said()
+	flood := help(t, "connect", serve.said(), strconv.Itoa(bursts*burst), strconv.Itoa(burst))
 	var execs []int
-	for range scaled(20) {
+	for range bursts {
+		flood.next()
 		nothing := help(t, "nothing")
 		execs = append(execs, nothing.pid())
 		nothing.finish()

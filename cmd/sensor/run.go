@@ -53,7 +53,7 @@ func (c runCommand) Run(ctx context.Context, std streams) error {
 	}
 	ledger := &events.Ledger{}
 	var stats stats
-	stats.ProcessTable, err = report(ctx, log, settings, ledger)
+	err = report(ctx, log, settings, ledger, &stats)
 	stats.Balance = ledger.Read()
 	if c.Stats != "" {
 		err = errors.Join(err, writeStats(c.Stats, stats))
@@ -77,18 +77,19 @@ func (c runCommand) Run(ctx context.Context, std streams) error {
 // stats are what --stats writes: the ledger, and what is known of processes.
 type stats struct {
 	events.Balance
-	ProcessTable process.Stats `json:"process_table"`
+	ProcessTable process.Stats     `json:"process_table"`
+	Unattributed map[string]uint64 `json:"unattributed"` // by kind: delivered without a process, because none is known
 }
 
 // report runs the pipeline from the kernel to the output.
-func report(ctx context.Context, log *slog.Logger, settings config.Config, ledger *events.Ledger) (known process.Stats, err error) {
+func report(ctx context.Context, log *slog.Logger, settings config.Config, ledger *events.Ledger, stats *stats) (err error) {
 	about, err := identify(log, settings)
 	if err != nil {
-		return known, err
+		return err
 	}
 	sink, err := openSink(settings, about)
 	if err != nil {
-		return known, err
+		return err
 	}
 	defer func() { err = errors.Join(err, sink.Close(context.WithoutCancel(ctx))) }()
 
@@ -105,10 +106,10 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	plan, err := pipeline.Open([]events.Source{source}, feeding(settings))
 	defer func() { err = errors.Join(err, plan.Close()) }()
 	if err != nil {
-		return known, err
+		return err
 	}
 	if err := announce(log, settings, plan, source); err != nil {
-		return known, err
+		return err
 	}
 	table := process.NewTable(about.ID, about.BootID, int(settings.Limits.ProcessTable))
 	p := pipeline.New(pipeline.Options{
@@ -125,7 +126,8 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	debug.FreeOSMemory() // the kernel's types, which loading has read: half of all memory
 	log.Info("ready")
 	err = p.Run(ctx, plan.Sources)
-	return table.Stats(), err
+	stats.ProcessTable, stats.Unattributed = table.Stats(), table.Unattributed()
+	return err
 }
 
 func openProc(self uint32, wall func(boot uint64) time.Time) (probes.Proc, error) {

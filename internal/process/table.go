@@ -24,6 +24,8 @@ type Table struct {
 	dead   list              // first to die first
 	bytes  int
 	stats  Stats
+
+	unattributed [events.KindCount]uint64
 }
 
 // Stats of a table.
@@ -52,10 +54,24 @@ func (t *Table) Stats() Stats {
 	return s
 }
 
+// Unattributed counts by kind the events of which nobody knows whose they are.
+func (t *Table) Unattributed() map[string]uint64 {
+	counts := map[string]uint64{}
+	for kind, n := range t.unattributed {
+		if n > 0 {
+			counts[events.Kind(kind).String()] = n
+		}
+	}
+	return counts
+}
+
 // Enrich implements [events.Enricher].
 func (t *Table) Enrich(e *events.Event) {
 	p := e.Process
 	if p == nil {
+		if e.Network != nil || e.Local != nil {
+			t.unattributed[e.Kind]++
+		}
 		return
 	}
 	if e.Kind.Traits().Category != "process" {

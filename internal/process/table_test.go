@@ -292,3 +292,15 @@ func TestNoProcess(t *testing.T) {
 		t.Errorf("got %+v, want %+v", k.table.Stats(), before)
 	}
 }
+
+// TestUnattributed counts what a source could tell of a flow, but not of whom.
+func TestUnattributed(t *testing.T) {
+	table := NewTable("host", "boot", 1<<20)
+	for range 2 {
+		table.Enrich(&events.Event{Kind: events.KindClose, Network: &events.Network{}})
+	}
+	table.Enrich(&events.Event{Kind: events.KindEventsLost})
+	if got := table.Unattributed(); len(got) != 1 || got["close"] != 2 {
+		t.Errorf("got %v, want 2 of kind close", got)
+	}
+}
