@@ -80,8 +80,12 @@ func diagnose() diagnosis {
 // blind names what is not seen on this host.
 func (d diagnosis) blind() []string {
 	works := map[string]bool{}
+	serves := map[string]string{} // kind → variant, the first that works
 	for _, a := range d.Kinds {
 		works[a.Kind] = works[a.Kind] || a.Works
+		if _, ok := serves[a.Kind]; a.Works && !ok {
+			serves[a.Kind] = a.Variant
+		}
 	}
 	var blind []string
 	for _, kind := range events.Kinds() {
@@ -91,6 +95,12 @@ func (d diagnosis) blind() []string {
 	}
 	if !d.Host.InitialPIDNamespace {
 		blind = append(blind, "processes older than the sensor outside its pid namespace, and the arguments of those inside: run it in the host's pid namespace (--pid=host)")
+	}
+	if serves[events.KindConnect.String()] == "tracepoint" {
+		blind = append(blind,
+			"datagrams of raw and ping sockets: there are no trampolines (fentry, fexit) here, and no cgroup hook sees them",
+			"the outcome of a datagram to a peer that the socket is not connected to",
+			"accepts by io_uring and 32-bit programs until their sockets are closed, and why their connects failed before the first packet")
 	}
 	return append(blind, "failed execs by 32-bit programs: the kernel hides compat system calls from system call tracepoints")
 }

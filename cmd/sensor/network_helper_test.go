@@ -34,8 +34,9 @@ const beHelper = "SENSOR_TEST_BE_HELPER"
 func help(t *testing.T, role string, args ...string) *helper {
 	t.Helper()
 	h := &helper{t: t, role: role, cmd: exec.Command("/proc/self/exe")}
-	// Go's scheduler interrupts threads by signals, after which poll does not go on.
-	h.cmd.Env = append(os.Environ(), beHelper+"="+role+" "+strings.Join(args, " "), "GODEBUG=asyncpreemptoff=1")
+	// Go's scheduler interrupts threads by signals, after which poll does not go on;
+	// the race detector lets a process wait for a second before it ends.
+	h.cmd.Env = append(os.Environ(), beHelper+"="+role+" "+strings.Join(args, " "), "GODEBUG=asyncpreemptoff=1", "GORACE=atexit_sleep_ms=0")
 	h.cmd.Stderr = os.Stderr
 	stdout, err := h.cmd.StdoutPipe()
 	if err != nil {
