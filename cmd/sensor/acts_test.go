@@ -28,6 +28,7 @@ const vmActs = `^net-(connect|connect-v6|connect-mapped|connect-refused|connect-
 // TestActs runs every act under one sensor and compares what the acts say they
 // did with what the sensor saw.
 func TestActs(t *testing.T) {
+	needsPrograms(t)
 	if *onlyActs == "" && row() != "host" {
 		*onlyActs = vmActs
 	}

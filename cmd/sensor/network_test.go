@@ -305,7 +305,8 @@ func TestNothingLostOfConnections(t *testing.T) {
 // is of the bulk kinds alone.
 func TestSmallestBulkRing(t *testing.T) {
 	s := start(t, "-c", configFile(t, "limits: {rings: {bulk: 4096}}"))
-	const bursts, burst = 20, 200
+	const burst = 200
+	bursts := scaled(20)
 	serve := help(t, "serve")
 	flood := help(t, "connect", serve.said(), strconv.Itoa(bursts*burst), strconv.Itoa(burst))
 	var execs []int
