@@ -28,6 +28,7 @@ type Event struct {
 	Attempt *Attempt // exec_failed: what Process tried to run
 	Network *Network // connect, accept, close, bind, listen: between whom
 	Local   *Local   // unix_connect, vsock_accept and so on: likewise
+	File    *File    // file_create, file_write and so on: what happened to it
 	Loss    *Loss    // events_lost
 }
 
@@ -45,6 +46,9 @@ func (e *Event) Size() int {
 	}
 	if e.Local != nil {
 		size += e.Local.Size()
+	}
+	if e.File != nil {
+		size += e.File.memory()
 	}
 	return size
 }

@@ -25,6 +25,11 @@ const (
 	KindUnixAccept
 	KindVsockConnect
 	KindVsockAccept
+	KindFileCreate
+	KindFileWrite
+	KindFileRename
+	KindFileDelete
+	KindFileAttributes
 
 	KindEventsLost
 	KindCount // not a kind: how many there are
@@ -66,6 +71,11 @@ var traits = [KindCount]Traits{
 	KindUnixAccept:     {Name: "unix_accept", Category: "network", Type: "start", Action: "accepted-connection-from", Dataset: "network", Class: ClassBulk},
 	KindVsockConnect:   {Name: "vsock_connect", Category: "network", Type: "start", Action: "connected-to", Dataset: "network", Class: ClassBulk},
 	KindVsockAccept:    {Name: "vsock_accept", Category: "network", Type: "start", Action: "accepted-connection-from", Dataset: "network", Class: ClassBulk},
+	KindFileCreate:     {Name: "file_create", Category: "file", Type: "creation", Action: "creation", Dataset: "file", Class: ClassBulk, Default: true},
+	KindFileWrite:      {Name: "file_write", Category: "file", Type: "change", Action: "modification", Dataset: "file", Class: ClassBulk, Default: true},
+	KindFileRename:     {Name: "file_rename", Category: "file", Type: "change", Action: "rename", Dataset: "file", Class: ClassBulk, Default: true},
+	KindFileDelete:     {Name: "file_delete", Category: "file", Type: "deletion", Action: "deletion", Dataset: "file", Class: ClassBulk, Default: true},
+	KindFileAttributes: {Name: "file_attributes", Category: "file", Type: "change", Action: "attributes_modified", Dataset: "file", Class: ClassBulk},
 	KindEventsLost:     {Name: "events_lost", Type: "info", Action: "events_lost", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
 }
 

@@ -71,6 +71,11 @@ const (
 	processKindKIND_UNIX_ACCEPT     processKind = 12
 	processKindKIND_VSOCK_CONNECT   processKind = 13
 	processKindKIND_VSOCK_ACCEPT    processKind = 14
+	processKindKIND_FILE_CREATE     processKind = 15
+	processKindKIND_FILE_WRITE      processKind = 16
+	processKindKIND_FILE_RENAME     processKind = 17
+	processKindKIND_FILE_DELETE     processKind = 18
+	processKindKIND_FILE_ATTRIBUTES processKind = 19
 	processKindKINDS_MAX            processKind = 32
 )
 

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package events
+
+import (
+	"time"
+	"unsafe"
+)
+
+// File is what happened to a file, a directory or a link.
+type File struct {
+	Path     Path     // as the process sees it
+	Original Path     // rename: the path before
+	Target   string   // of a symbolic link: where it points to; "" if unknown
+	Type     FileType // zero if unknown
+
+	Inode        uint64 // 0 if unknown
+	Major, Minor uint32 // of the device that the file lies on; both 0 if unknown
+
+	// What stat(2) says after the event, or before it for a deletion.
+	Known             bool   // the fields below, down to Changed, are known
+	Mode              uint16 // permissions with setuid, setgid and sticky, without the type
+	Links             uint32
+	Owner             User
+	Group             Group
+	Size              uint64
+	Modified, Changed time.Time // mtime and ctime
+
+	Writes    Writes // file_write: since the last event of this file
+	Summary   bool   // file_write: it sums up, and is not the first write
+	Exchanged bool   // file_rename: both paths were there and have changed places
+	Replaced  bool   // file_rename: what had the name before is gone
+}
+
+// memory is a rough count of the bytes that the file keeps in memory. Names of
+// users are shared.
+func (f *File) memory() int {
+	return int(unsafe.Sizeof(*f)) + len(f.Path.Name) + len(f.Original.Name) + len(f.Target)
+}
+
+// Writes counts what was written to a file.
+type Writes struct {
+	Bytes, Count       uint64
+	HasBytes, HasCount bool // which of them are known
+}
+
+// FileType is what kind of thing a name stands for.
+type FileType uint8
+
+// The zero FileType is left out of the document: unknown.
+const (
+	FileTypeUnknown FileType = iota
+	FileTypeRegular
+	FileTypeDirectory
+	FileTypeSymlink
+	FileTypeCharDevice
+	FileTypeBlockDevice
+	FileTypeFIFO
+	FileTypeSocket
+)
+
+func (t FileType) String() string {
+	switch t {
+	case FileTypeRegular:
+		return "file"
+	case FileTypeDirectory:
+		return "dir"
+	case FileTypeSymlink:
+		return "symlink"
+	case FileTypeCharDevice:
+		return "char_device"
+	case FileTypeBlockDevice:
+		return "block_device"
+	case FileTypeFIFO:
+		return "fifo"
+	case FileTypeSocket:
+		return "socket"
+	}
+	return ""
+}
