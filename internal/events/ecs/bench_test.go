@@ -23,6 +23,13 @@ func BenchmarkAppend(b *testing.B) {
 		}
 		benchmark(b, batch, false)
 	})
+	b.Run("file_write_first", func(b *testing.B) {
+		batch := batch(events.KindFileWrite)
+		for _, ev := range batch {
+			ev.File.Summary, ev.File.Path = false, events.Path{Name: ev.File.Path.Name}
+		}
+		benchmark(b, batch, false)
+	})
 	b.Run("connect_new_process", func(b *testing.B) { benchmark(b, batch(events.KindConnect), true) })
 	// The process of each event is new; its relatives were written before.
 	b.Run("exec_new_process", func(b *testing.B) { benchmark(b, batch(events.KindExec), true) })

@@ -201,6 +201,7 @@ func TestDocumentedKinds(t *testing.T) {
 	shared := map[string]bool{
 		"events": true, "every-event": true, "a-process": true, "every-event-of-a-process": true,
 		"every-event-of-a-flow": true, "every-event-of-a-bound-socket": true, "every-event-of-a-local-flow": true,
+		"every-event-of-a-file": true,
 	}
 	for at, s := range all {
 		if _, ok := events.KindByName(s.heading); !ok && !shared[at] && len(s.rows) > 0 {

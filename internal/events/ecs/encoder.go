@@ -152,6 +152,9 @@ func (e *Encoder) Append(b []byte, ev *events.Event) []byte {
 	if ev.Local != nil {
 		w.local(ev.Local)
 	}
+	if ev.File != nil {
+		w.file(ev.File)
+	}
 	e.related(ev)
 	if a := ev.Attempt; a != nil {
 		w.failure(a.Code, a.Message)
@@ -221,7 +224,7 @@ func (e *Encoder) user(p *events.Process) {
 
 // related gathers what else a search for an address, a user or a host is to find.
 func (e *Encoder) related(ev *events.Event) {
-	if ev.Process == nil && ev.Network == nil && ev.Local == nil {
+	if ev.Process == nil && ev.Network == nil && ev.Local == nil && ev.File == nil {
 		return
 	}
 	w := &e.w
@@ -263,6 +266,9 @@ func (e *Encoder) sensor(ev *events.Event) {
 		w.namespace(n.Namespace)
 	} else if l := ev.Local; l != nil {
 		w.namespace(l.Namespace)
+	}
+	if f := ev.File; f != nil {
+		w.sensorFile(f)
 	}
 	if l := ev.Loss; l != nil {
 		w.open("loss")

@@ -82,6 +82,20 @@ func end(at string) *events.Network {
 	return n
 }
 
+// file knows everything that a source can say of any file.
+func file(path string) *events.File {
+	return &events.File{
+		Path:   events.Path{Name: path, Cut: true, Detached: true, Deleted: true},
+		Target: "../x.sh",
+		Type:   events.FileTypeRegular,
+		Inode:  256383, Major: 254, Minor: 1,
+		Known: true, Mode: 0o4755, Links: 2,
+		Owner: events.User{ID: 1000, Name: "alice"}, Group: events.Group{ID: 100, Name: "users"},
+		Size:     42,
+		Modified: start.Add(110 * time.Millisecond), Changed: start.Add(120 * time.Millisecond),
+	}
+}
+
 // full makes an event of the kind with everything in it that can ever be.
 func full(kind events.Kind) *events.Event {
 	ev := &events.Event{
@@ -148,6 +162,15 @@ func full(kind events.Kind) *events.Event {
 			Destination: events.LocalEndpoint{Address: "vsock:2", Port: 0, HasPort: true},
 			Transport:   events.TransportVsock,
 		}
+	case events.KindFileCreate, events.KindFileDelete, events.KindFileAttributes:
+		ev.File = file("/etc/cron.d/x.sh")
+	case events.KindFileWrite:
+		ev.File = file("/etc/cron.d/x.sh")
+		ev.File.Summary, ev.File.Writes = true, events.Writes{Bytes: 65536, Count: 1024, HasBytes: true, HasCount: true}
+	case events.KindFileRename:
+		ev.File = file("/etc/init.d/agent.sh")
+		ev.File.Original = events.Path{Name: "/etc/init.d/agent.sh.dpkg-new", Cut: true, Detached: true, Deleted: true}
+		ev.File.Exchanged, ev.File.Replaced = true, true
 	}
 	if l := ev.Local; l != nil {
 		l.Direction, l.Namespace = events.DirectionIngress, 4026531840

@@ -51,6 +51,7 @@ func TestGolden(t *testing.T) {
 // Fields of the vocabulary that later work brings, as prefixes.
 var later = []string{
 	"container.",
+	"file.hash.",
 	"orchestrator.",
 	"process.hash.",
 }
@@ -58,6 +59,8 @@ var later = []string{
 // Fields of ours that the vocabulary does not name, as prefixes.
 var ours = []string{
 	"error.",
+	"file.device",
+	"file.target_path",
 	"network.iana_number",
 	"process.Ext.command_line_truncated", // the vocabulary's text, though not its examples
 	"process.thread.name",
@@ -66,6 +69,7 @@ var ours = []string{
 	"sensor.exec.",
 	"sensor.executable.",
 	"sensor.exit.",
+	"sensor.file.",
 	"sensor.fs_user.", "sensor.fs_group.",
 	"sensor.login.",
 	"sensor.namespaces.",
@@ -81,6 +85,7 @@ func TestNeededFields(t *testing.T) {
 	for _, kind := range []events.Kind{
 		events.KindExec, events.KindFork, events.KindExit, events.KindAlreadyRunning, events.KindEventsLost,
 		events.KindConnect, events.KindAccept, events.KindClose,
+		events.KindFileCreate, events.KindFileWrite, events.KindFileRename, events.KindFileDelete,
 	} {
 		t.Run(kind.String(), func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("testdata", "needed", kind.Traits().Action+".txt"))

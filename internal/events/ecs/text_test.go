@@ -61,6 +61,14 @@ func (x texts) event(kind events.Kind) *events.Event {
 			Source: events.LocalEndpoint{Address: x.filename}, Destination: events.LocalEndpoint{Address: x.executable},
 			Transport: events.TransportUnix,
 		}
+	case events.KindFileCreate, events.KindFileWrite, events.KindFileRename, events.KindFileDelete, events.KindFileAttributes:
+		ev.File = &events.File{
+			Path: events.Path{Name: x.filename}, Target: x.directory, Type: events.FileTypeSymlink,
+			Known: true, Owner: events.User{Name: x.user}, Group: events.Group{Name: x.group},
+		}
+		if kind == events.KindFileRename {
+			ev.File.Original.Name = x.executable
+		}
 	}
 	return ev
 }
@@ -152,6 +160,26 @@ func (x texts) contents(kind events.Kind) map[string]content {
 			if name != "" {
 				m[end+".address"] = content{[]string{name}, ""}
 			}
+		}
+	case events.KindFileCreate, events.KindFileWrite, events.KindFileRename, events.KindFileDelete, events.KindFileAttributes:
+		part := func(path, s string) {
+			if s != "" {
+				m[path] = content{[]string{s}, ""}
+			}
+		}
+		directory, name := split(events.Path{Name: x.filename})
+		one("file.path", x.filename)
+		part("file.directory", directory)
+		part("file.name", name)
+		part("file.extension", extension(name))
+		one("file.target_path", x.directory)
+		one("file.owner", x.user)
+		one("file.group", x.group)
+		if kind == events.KindFileRename {
+			_, name = split(events.Path{Name: x.executable})
+			one("file.Ext.original.path", x.executable)
+			part("file.Ext.original.name", name)
+			part("file.Ext.original.extension", extension(name))
 		}
 	}
 	return m
