@@ -154,7 +154,7 @@ func wanted(settings config.Config) func(*events.Event) bool {
 		enabled[kind] = settings.Kinds[kind.String()].Enabled || kind.Traits().Internal
 	}
 	return func(e *events.Event) bool {
-		if e.Process != nil && e.Network == nil && e.Local == nil && (e.Process.KernelThread || e.Process.NoMemory) {
+		if e.Process != nil && e.Network == nil && e.Local == nil && e.File == nil && (e.Process.KernelThread || e.Process.NoMemory) {
 			return false
 		}
 		return enabled[e.Kind]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package users names the user and group ids of processes.
+// Package users names the user and group ids of processes and files.
 package users
 
 import (
@@ -40,15 +40,31 @@ func New(root string) *Users {
 // read before stay in use.
 func (u *Users) Err() error { return errors.Join(u.users.err, u.groups.err) }
 
-// Enrich implements [events.Enricher]. It writes into the event's process, so it
-// has to run before the process is shared with other goroutines; one that an
-// encoder has seen is left alone.
+// Enrich implements [events.Enricher]. It writes into the event's file and process,
+// so it has to run before these are shared with other goroutines; a process that
+// an encoder has seen is left alone.
 func (u *Users) Enrich(e *events.Event) {
-	p := e.Process
-	if p == nil || p.Fragment() != nil {
+	p, f := e.Process, e.File
+	if p != nil && p.Fragment() != nil {
+		p = nil
+	}
+	if f != nil && !f.Known {
+		f = nil
+	}
+	if p == nil && f == nil {
 		return
 	}
 	u.refresh()
+	if p != nil {
+		u.process(p)
+	}
+	if f != nil {
+		f.Owner.Name = u.users.names[f.Owner.ID]
+		f.Group.Name = u.groups.names[f.Group.ID]
+	}
+}
+
+func (u *Users) process(p *events.Process) {
 	c := &p.Credentials
 	if !c.Known { // but perhaps who acted
 		c.Effective.Name = u.users.names[c.Effective.ID]

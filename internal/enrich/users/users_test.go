@@ -86,6 +86,25 @@ func TestEnrich(t *testing.T) {
 	}
 }
 
+// A file's owner has a name whether or not somebody knows who did something to it.
+func TestEnrichFile(t *testing.T) {
+	u := newHost(t, passwd, group).users()
+	shared := process().Process
+	shared.SetFragment("encoded")
+	for what, p := range map[string]*events.Process{"no process": nil, "process": process().Process, "process seen by an encoder": shared} {
+		f := &events.File{Known: true, Owner: events.User{ID: 1}, Group: events.Group{ID: 2}}
+		u.Enrich(&events.Event{Process: p, File: f})
+		if f.Owner.Name != "a" || f.Group.Name != "gb" {
+			t.Errorf("%s: owner %q, group %q", what, f.Owner.Name, f.Group.Name)
+		}
+	}
+	f := &events.File{Owner: events.User{ID: 1}, Group: events.Group{ID: 2}}
+	u.Enrich(&events.Event{File: f})
+	if f.Owner.Name != "" || f.Group.Name != "" {
+		t.Errorf("unknown: owner %q, group %q", f.Owner.Name, f.Group.Name)
+	}
+}
+
 func TestEventsThatAreLeftAlone(t *testing.T) {
 	u := newHost(t, passwd, group).users()
 	u.Enrich(&events.Event{})
@@ -170,6 +189,7 @@ func TestNoFiles(t *testing.T) {
 func TestEnrichAllocatesNothing(t *testing.T) {
 	u := newHost(t, passwd, group).users()
 	e := process()
+	e.File = &events.File{Known: true, Owner: events.User{ID: 1}}
 	if n := testing.AllocsPerRun(100, func() { u.Enrich(e) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

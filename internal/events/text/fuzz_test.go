@@ -21,6 +21,7 @@ func FuzzAppend(f *testing.F) {
 	f.Add(uint8(3), "\x00", "", "", "", "", uint32(512), true)
 	f.Add(uint8(events.KindConnect), "", "curl", "\x0a\x00\x00\x05", "", "ECONNREFUSED", uint32(443), false)
 	f.Add(uint8(events.KindClose), "", "a\nb", "\xfe\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01", "\x1b[2J\n", "E\n", uint32(1<<16), true)
+	f.Add(uint8(events.KindFileRename), "", "mv", "/a\nb\xff", "...", "\x1b[2J", uint32(0o1777), true)
 	f.Add(uint8(200), "\U000e0041\x00\ud7ff\ue000\x00", "a\tb", "\v\f", "\a\b", "\xc2\x9b", uint32(1), false)
 	f.Fuzz(func(t *testing.T, kind uint8, args, name, executable, user, parent string, status uint32, cut bool) {
 		e := &events.Event{
@@ -50,6 +51,12 @@ func FuzzAppend(f *testing.F) {
 		e.Network, e.Local = nil, &events.Local{
 			Source: events.LocalEndpoint{Address: executable}, Destination: events.LocalEndpoint{Address: user, Port: status, HasPort: cut},
 			Transport: events.Transport(kind % 3), Code: parent,
+		}
+		check(t, e)
+		e.Local, e.File = nil, &events.File{
+			Path: events.Path{Name: executable, Cut: cut, Detached: cut}, Original: events.Path{Name: user, Cut: cut}, Target: parent,
+			Type: events.FileType(kind % 9), Known: cut, Mode: uint16(status), Summary: true,
+			Writes: events.Writes{Bytes: uint64(status), Count: uint64(kind), HasBytes: cut, HasCount: true},
 		}
 		check(t, e)
 	})

@@ -31,6 +31,9 @@ func Append(b []byte, e *events.Event) []byte {
 	if e.Local != nil {
 		return appendLocal(b, e)
 	}
+	if e.File != nil {
+		return appendFile(b, e)
+	}
 	p := e.Process
 	if p == nil {
 		return b

@@ -15,6 +15,8 @@ func packed(args ...string) events.Args {
 	return events.Args{Packed: strings.Join(args, "\x00") + "\x00", Count: len(args)}
 }
 
+func path(name string) events.Path { return events.Path{Name: name} }
+
 func end(addr string, port uint16) events.Endpoint {
 	if addr == "" {
 		return events.Endpoint{Port: port}
@@ -96,6 +98,36 @@ func TestAppend(t *testing.T) {
 			Source: events.LocalEndpoint{Address: "vsock:2", Port: 0, HasPort: true}, Destination: events.LocalEndpoint{Port: 22, HasPort: true},
 			Direction: events.DirectionIngress, Transport: events.TransportVsock,
 		}}, `vsock_accept 4242 alice curl vsock:2:0 -> -:22 vsock`},
+		{"file_create", events.Event{Kind: events.KindFileCreate, Outcome: events.OutcomeSuccess, Process: &curl, File: &events.File{
+			Path: path("/etc/cron.d/x.sh"), Type: events.FileTypeRegular, Known: true, Mode: 0o644, Writes: events.Writes{Bytes: 1, HasBytes: true},
+		}}, `file_create 4242 alice curl /etc/cron.d/x.sh`},
+		{"symbolic link", events.Event{Kind: events.KindFileCreate, Process: &curl, File: &events.File{
+			Path: path("/tmp/a b"), Type: events.FileTypeSymlink, Target: "../x\n",
+		}}, `file_create 4242 alice curl "/tmp/a b" (symlink, to "../x\n")`},
+		{"first write", events.Event{Kind: events.KindFileWrite, Process: &curl, File: &events.File{
+			Path: path("/a"), Writes: events.Writes{Bytes: 1, Count: 1, HasBytes: true, HasCount: true},
+		}}, `file_write 4242 alice curl /a`},
+		{"summary", events.Event{Kind: events.KindFileWrite, Process: &curl, File: &events.File{
+			Path: path("/a"), Summary: true, Writes: events.Writes{Bytes: 65536, Count: 1024, HasBytes: true, HasCount: true},
+		}}, `file_write 4242 alice curl /a (1024 writes, 65536 bytes)`},
+		{"summary of bytes", events.Event{Kind: events.KindFileWrite, Process: &curl, File: &events.File{
+			Path: path("/a"), Summary: true, Writes: events.Writes{HasBytes: true},
+		}}, `file_write 4242 alice curl /a (0 bytes)`},
+		{"summary without counts", events.Event{Kind: events.KindFileWrite, Process: &curl, File: &events.File{
+			Path: path("/a"), Summary: true,
+		}}, `file_write 4242 alice curl /a`},
+		{"file_rename", events.Event{Kind: events.KindFileRename, Process: &curl, File: &events.File{
+			Original: path("/a\x1b[2J"), Path: path("/b\xff"), Type: events.FileTypeDirectory, Replaced: true,
+		}}, `file_rename 4242 alice curl "/a\x1b[2J" -> "/b\xff" (dir, replaced another)`},
+		{"exchange", events.Event{Kind: events.KindFileRename, Process: &curl, File: &events.File{Path: path("/b"), Exchanged: true}},
+			`file_rename 4242 alice curl - <-> /b`},
+		{"marks of a path", events.Event{Kind: events.KindFileDelete, Process: &curl, File: &events.File{
+			Path: events.Path{Name: "/b c", Cut: true, Detached: true, Deleted: true},
+		}}, `file_delete 4242 alice curl ..."/b c" (deleted, detached)`},
+		{"attributes", events.Event{Kind: events.KindFileAttributes, File: &events.File{
+			Path: path("/b"), Known: true, Mode: 0o4755, Owner: events.User{ID: 7}, Group: events.Group{ID: 8},
+		}}, `file_attributes - - - /b (mode 04755, owner 7, group 8)`},
+		{"file of which nothing is known", events.Event{Kind: events.KindFileDelete, File: &events.File{}}, `file_delete - - - -`},
 		{"no process", events.Event{Kind: events.KindExec}, `exec`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -121,6 +153,8 @@ func TestAppendColumns(t *testing.T) {
 		}}}
 		if kind.Traits().Category == "network" {
 			e.Network = &events.Network{}
+		} else if kind.Traits().Category == "file" {
+			e.File = &events.File{}
 		}
 		return strings.Index(string(Append(nil, &e)), "NAME")
 	}
