@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,9 @@ func (s Schema) check(c Config) []*Error {
 	var k checker
 	k.sources(c.Sources, s.Sources)
 	k.kinds(c.Kinds, s.Kinds)
+	k.paths(c.Filters.Paths)
 	k.env(c.Process.Env)
+	between(&k, "file.summary_interval", c.File.SummaryInterval, time.Second, 24*time.Hour)
 	k.dataStream(c.Output.DataStream)
 	k.limits(c.Limits)
 	k.short("host.id", c.Host.ID)
@@ -62,6 +65,33 @@ func (k *checker) kinds(kinds map[string]Kind, known []KindDefault) {
 	}
 }
 
+func (k *checker) paths(p Paths) {
+	const allow, deny = "filters.paths.allow", "filters.paths.deny"
+	k.absolute(allow, p.Allow)
+	k.absolute(deny, p.Deny)
+	for i, denied := range p.Deny {
+		if slices.Contains(p.Allow, denied) {
+			k.report(fmt.Sprintf("%s[%d]", deny, i), "%s is in %s too", quote(denied), allow)
+		}
+	}
+}
+
+// absolute holds paths to the form that they have in events, where they are compared as text.
+func (k *checker) absolute(key string, paths []string) {
+	k.twice(key, paths)
+	for i, text := range paths {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		switch {
+		case !path.IsAbs(text):
+			k.report(at, "%s is not an absolute path", quote(text))
+		case slices.Contains(strings.Split(text, "/"), ".."):
+			k.report(at, "%s holds .., which no path of an event does", quote(text))
+		case path.Clean(text) != text:
+			k.report(at, "%s is longer than it has to be (want %s)", quote(text), quote(path.Clean(text)))
+		}
+	}
+}
+
 func (k *checker) env(names []string) {
 	k.twice("process.env", names)
 	for i, name := range names {
@@ -100,6 +130,7 @@ func (k *checker) limits(l Limits) {
 	k.ring("limits.rings.critical", l.Rings.Critical)
 	k.ring("limits.rings.bulk", l.Rings.Bulk)
 	between(k, "limits.sockets", l.Sockets, 1, 1<<24)
+	between(k, "limits.files", l.Files, 1, 1<<24)
 	between(k, "limits.queue.events", l.Queue.Events, 1, 1<<24)
 	between(k, "limits.queue.bytes", l.Queue.Bytes, MiB, 64*GiB)
 }

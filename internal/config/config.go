@@ -16,7 +16,9 @@ import (
 type Config struct {
 	Sources  []string        `yaml:"sources"` // order of preference; default: all known sources
 	Kinds    map[string]Kind `yaml:"kinds"`   // by kind; holds every known kind
+	Filters  Filters         `yaml:"filters"`
 	Process  Process         `yaml:"process"`
+	File     File            `yaml:"file"`
 	Privacy  Privacy         `yaml:"privacy"`
 	Output   Output          `yaml:"output"`
 	Limits   Limits          `yaml:"limits"`
@@ -31,9 +33,27 @@ type Kind struct {
 	Required bool `yaml:"required"` // the sensor fails rather than run without it; default: the kind's own
 }
 
+// Filters keep events out.
+type Filters struct {
+	Paths Paths `yaml:"paths"`
+}
+
+// Paths says of which files no events are reported: those at or below a denied path, unless they are at or below an
+// allowed one that is longer. All are absolute and as short as they can be.
+type Paths struct {
+	Allow []string `yaml:"allow"` // default: none
+	Deny  []string `yaml:"deny"`  // default: none
+}
+
 // Process configures what is reported about processes.
 type Process struct {
 	Env []string `yaml:"env"` // environment variables reported on exec; default LD_PRELOAD, LD_LIBRARY_PATH
+}
+
+// File configures what is reported about files.
+type File struct {
+	SummaryInterval time.Duration `yaml:"summary_interval"` // of a file that is being written; default 60 s
+	Counts          bool          `yaml:"counts"`           // summaries say how many bytes and writes; default true
 }
 
 // Privacy configures what is kept out of events.
@@ -59,13 +79,14 @@ type Limits struct {
 	ProcessTable Size  `yaml:"process_table"` // default 32 MiB
 	Rings        Rings `yaml:"rings"`
 	Sockets      int   `yaml:"sockets"` // connections remembered until they end; default 65536
+	Files        int   `yaml:"files"`   // files being written that are remembered; default 65536
 	Queue        Queue `yaml:"queue"`
 }
 
 // Rings are the sizes of the BPF ring buffers: powers of two, multiples of the page size.
 type Rings struct {
 	Critical Size `yaml:"critical"` // exec, fork, exit, identity; default 8 MiB
-	Bulk     Size `yaml:"bulk"`     // network; default 8 MiB
+	Bulk     Size `yaml:"bulk"`     // network, files; default 8 MiB
 }
 
 // Queue bounds the events that wait for the output; whichever limit is met first counts.
@@ -111,6 +132,8 @@ func (s Schema) Default() Config {
 	return Config{
 		Sources: slices.Clone(s.Sources),
 		Kinds:   kinds,
+		Filters: Filters{Paths: Paths{Allow: []string{}, Deny: []string{}}},
+		File:    File{SummaryInterval: time.Minute, Counts: true},
 		Process: Process{Env: []string{"LD_PRELOAD", "LD_LIBRARY_PATH"}},
 		Privacy: Privacy{Redact: RedactDefault},
 		Output: Output{
@@ -122,6 +145,7 @@ func (s Schema) Default() Config {
 			ProcessTable: 32 * MiB,
 			Rings:        Rings{Critical: 8 * MiB, Bulk: 8 * MiB},
 			Sockets:      65536,
+			Files:        65536,
 			Queue:        Queue{Events: 8192, Bytes: 32 * MiB},
 		},
 		Shutdown: Shutdown{Grace: 5 * time.Second},

@@ -80,7 +80,12 @@ kinds:
   exec: {required: true}
   "fork": {enabled: false}
   exec_failed: {enabled: true, required: true}
+filters:
+  paths:
+    allow: [/var/log, "/b c"]
+    deny: [/, /var, /b..c]
 process: {env: []}
+file: {summary_interval: 1s, counts: false}
 privacy: {redact: off}
 output:
   to: file:/var/log/sensor events.json  # with a blank
@@ -89,6 +94,7 @@ output:
 limits:
   process_table: 64MiB
   rings: {critical: 1GiB}
+  files: 1
   queue:
     events: 1
     bytes: 1024KiB
@@ -100,7 +106,9 @@ shutdown: {grace: 0s}
 	want.Kinds["exec"] = Kind{Enabled: true, Required: true}
 	want.Kinds["fork"] = Kind{}
 	want.Kinds["exec_failed"] = Kind{Enabled: true, Required: true}
+	want.Filters.Paths = Paths{Allow: []string{"/var/log", "/b c"}, Deny: []string{"/", "/var", "/b..c"}}
 	want.Process.Env = []string{}
+	want.File = File{SummaryInterval: time.Second}
 	want.Privacy.Redact = RedactOff
 	want.Output = Output{
 		To:         "file:/var/log/sensor events.json",
@@ -111,6 +119,7 @@ shutdown: {grace: 0s}
 		ProcessTable: 64 * MiB,
 		Rings:        Rings{Critical: GiB, Bulk: 8 * MiB},
 		Sockets:      65536,
+		Files:        1,
 		Queue:        Queue{Events: 1, Bytes: MiB},
 	}
 	want.Host = Host{ID: "0123", Name: "it's"}
