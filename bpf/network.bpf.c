@@ -15,8 +15,11 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
+#include "actor.h"
 #include "bulk.h"
+#include "errno.h"
 #include "local.h"
+#include "syscall.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -129,27 +132,6 @@ struct {
 	__type(key, __u64); /* pid_tgid */
 	__type(value, __u64);
 } local_connecting SEC(".maps");
-
-static __always_inline void actor_fill(struct header *h, struct task_struct *task)
-{
-	struct task_struct *owner = NULL;
-
-	/* io_uring's threads before Linux 5.12: of the kernel, with the memory of whom they work for. */
-	if (BPF_CORE_READ(task, flags) & PF_KTHREAD) {
-		if (bpf_core_field_exists(((struct mm_struct *)0)->owner))
-			owner = BPF_CORE_READ(task, mm, owner);
-		if (owner)
-			task = owner;
-	}
-	h->start = BPF_CORE_READ(task, group_leader, start_boottime);
-	h->exec_id = BPF_CORE_READ(task, self_exec_id);
-	h->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	h->tgid = BPF_CORE_READ(task, tgid);
-	h->tid = BPF_CORE_READ(task, pid);
-	h->euid = BPF_CORE_READ(task, cred, euid.val);
-	h->egid = BPF_CORE_READ(task, cred, egid.val);
-	bpf_core_read(h->comm, sizeof(h->comm), &task->comm);
-}
 
 static __always_inline void mapped(__u8 *to, __be32 ip)
 {
@@ -294,8 +276,6 @@ static __always_inline void remember(__u64 key, struct record *r)
 	lost_for_want_of_room(KIND_CLOSE);
 }
 
-#define ENOENT 2
-#define EEXIST 17
 
 /* Whoever takes an entry out tells it. An int: see process_exit's map update. */
 static __always_inline bool forget(__u64 key)
@@ -716,21 +696,6 @@ int BPF_PROG(accept_graft, struct sock *sk, struct socket *parent)
 	return 0;
 }
 
-/* Layout from tracefs, events/syscalls/NAME/format: stable since 2.6. */
-struct syscall_exit {
-	__u64 common;
-	__u64 number;
-	__s64 result;
-};
-struct syscall_enter {
-	__u64 common;
-	__u64 number;
-	__u64 args[6];
-};
-
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
-
 static __always_inline struct sock *sock_of(struct file *file)
 {
 	struct socket *socket;
@@ -746,15 +711,7 @@ static __always_inline struct sock *sock_of(struct file *file)
 /* The socket of a descriptor of the current task. */
 static __always_inline struct sock *sock_at(__u32 descriptor)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **slot, *file = NULL;
-
-	if (descriptor >= BPF_CORE_READ(table, max_fds))
-		return NULL;
-	slot = BPF_CORE_READ(table, fd) + descriptor;
-	bpf_probe_read_kernel(&file, sizeof(file), slot);
-	return sock_of(file);
+	return sock_of(file_at(descriptor));
 }
 
 static __always_inline int accept_returned(struct syscall_exit *ctx)
@@ -815,14 +772,6 @@ static __noinline int connected(__u64 key, struct record *r, int result)
 	send(r, KIND_CONNECT);
 	return 0;
 }
-
-#define EFAULT 14
-#define EINVAL 22
-#define EAFNOSUPPORT 97
-#define EISCONN 106
-#define EALREADY 114
-#define EINPROGRESS 115
-#define ERESTARTSYS 512
 
 /* The four functions that a connect ends in. The address is the kernel's copy. */
 static __always_inline int connect_returned(void *ctx, const struct sockaddr *address, int result, bool stream)

@@ -10,8 +10,10 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "errno.h"
 #include "scratch.h"
 #include "path.h"
+#include "syscall.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -397,8 +399,6 @@ int BPF_PROG(process_fork, struct task_struct *creator, struct task_struct *chil
 	return 0;
 }
 
-#define EEXIST 17
-
 static __always_inline bool is_first(struct task_struct *task)
 {
 	struct exited key = { .start = task->group_leader->start_boottime, .tgid = task->tgid };
@@ -478,18 +478,6 @@ struct {
 	__type(key, __u64); /* pid_tgid */
 	__type(value, struct attempt);
 } attempts SEC(".maps");
-
-/* Layout from tracefs, events/syscalls/NAME/format: stable since 2.6. */
-struct syscall_enter {
-	__u64 common;
-	__u64 number;
-	__u64 args[6];
-};
-struct syscall_exit {
-	__u64 common;
-	__u64 number;
-	__s64 result;
-};
 
 static __always_inline int attempt_begin(__u64 filename, __u64 argv)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The ring of the bulk kinds, which cannot crowd out the critical ones. Their
- * records are small and assembled on the stack: no slot, nothing to be busy.
+ * The ring of the bulk kinds, which cannot crowd out the critical ones. Records
+ * of the network are small and assembled on the stack: no slot, nothing to be busy.
  */
 #ifndef SENSOR_BULK_H
 #define SENSOR_BULK_H
@@ -40,23 +40,17 @@ static __always_inline __u64 sequence_next(__u64 now)
 }
 
 /*
- * Counts one event of the kind as generated and hands the record to the ring,
- * or counts it as dropped. The reader waits for the critical ring alone, so a
- * few empty bytes there wake it.
+ * Hands the record to the ring, or counts it as dropped. The reader waits for
+ * the critical ring alone, so a few empty bytes there wake it.
  */
-static __always_inline void bulk_send(struct header *h, __u32 kind, __u32 length)
+static __always_inline void bulk_output(struct header *h, __u32 length, struct counters *c)
 {
-	struct counters *c = counters_of(kind);
 	__u64 now = bpf_ktime_get_boot_ns(), nothing = 0;
 	__s64 waits; /* negative if another CPU was quicker */
 
-	if (!c)
-		return;
-	count(c->generated);
 	h->time = now;
 	h->sequence = sequence_next(now);
 	h->length = length;
-	h->kind = kind;
 	h->cpu = h->slot = bpf_get_smp_processor_id();
 	if (bpf_ringbuf_output(&bulk, h, length, BPF_RB_NO_WAKEUP))
 		count_drop(c, &c->dropped_ring_full);
@@ -66,6 +60,18 @@ static __always_inline void bulk_send(struct header *h, __u32 kind, __u32 length
 		last_wake = now;
 		bpf_ringbuf_output(&critical, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
 	}
+}
+
+/* Counts one event of the kind as generated and sends the record. */
+static __always_inline void bulk_send(struct header *h, __u32 kind, __u32 length)
+{
+	struct counters *c = counters_of(kind);
+
+	if (!c)
+		return;
+	count(c->generated);
+	h->kind = kind;
+	bulk_output(h, length, c);
 }
 
 #endif

@@ -45,6 +45,12 @@ enum {
 
 #define PF_KTHREAD 0x00200000
 
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define S_IFLNK 0120000
+#define S_IFREG 0100000
+#define S_IFDIR 0040000
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
@@ -109,19 +115,47 @@ struct qstr {
 struct hlist_bl_node {
 	struct hlist_bl_node **pprev;
 };
+struct timespec64 {
+	__s64 tv_sec;
+	long tv_nsec;
+};
+struct super_block {
+	unsigned int s_dev;
+	unsigned long s_flags, s_magic;
+};
 struct inode {
 	unsigned short i_mode;
 	unsigned long i_ino;
 	unsigned int i_nlink;
+	unsigned int i_generation;
+	kuid_t i_uid;
+	kgid_t i_gid;
+	__s64 i_size;
+	struct super_block *i_sb;
+	char *i_link;
+	struct timespec64 i_mtime, i_ctime;
+};
+/* Linux 6.6 (13bc24457850) hid the times behind functions, 6.11 (3aa63a569c64) took their padding out. */
+struct inode___6_6 {
+	struct timespec64 i_mtime, __i_ctime;
+};
+struct inode___6_7 {
+	struct timespec64 __i_mtime;
+};
+struct inode___6_11 {
+	__s64 i_mtime_sec, i_ctime_sec;
+	__u32 i_mtime_nsec, i_ctime_nsec;
 };
 struct dentry {
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	struct super_block *d_sb;
 };
 struct vfsmount {
 	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
 };
 struct mount {
 	struct mount *mnt_parent;
@@ -136,15 +170,48 @@ struct path {
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	unsigned int f_mode;
 	void *private_data;
+};
+struct kiocb {
+	struct file *ki_filp;
+};
+struct io_cqe {
+	__s32 res;
+};
+struct io_kiocb {
+	struct file *file;
+	__u8 opcode;
+	struct io_cqe cqe; /* since Linux 5.19 */
+	struct task_struct *task;
+};
+struct io_kiocb___5_10 {
+	__s32 result;
+};
+/* Linux 6.14 (f03baece0802) replaced the task. */
+struct io_uring_task {
+	struct task_struct *task;
+};
+struct io_kiocb___6_14 {
+	struct io_uring_task *tctx;
+};
+struct renamedata {
+	struct dentry *old_dentry, *new_dentry;
 };
 struct fs_struct {
 	struct path root;
 	struct path pwd;
 };
 
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct;
-struct files_struct;
 struct mm_struct {
 	unsigned long arg_start, arg_end, env_start, env_end;
 	struct task_struct *owner; /* CONFIG_MEMCG */

@@ -88,14 +88,14 @@ __noinline int path_walk(__u32 slot)
 	return 0;
 }
 
-/* Appends the path as a tail, sets its marks, and returns its length. */
-static __always_inline __u32 path_append(struct scratch *s, __u32 slot, const struct path *path,
-					 const struct path *root, __u8 *marks)
+/*
+ * Appends the path of the dentry in the mount as a tail, sets its marks, and
+ * returns its length. It ends at the given root, of which only the addresses count.
+ */
+static __always_inline __u32 path_append_from(struct scratch *s, __u32 slot, struct vfsmount *mnt, struct dentry *dentry,
+					      struct vfsmount *root_mnt, struct dentry *root_dentry, __u8 *marks)
 {
 	__u32 before = s->position;
-	struct vfsmount *mnt = BPF_CORE_READ(path, mnt);
-	struct vfsmount *root_mnt = BPF_CORE_READ(root, mnt);
-	struct dentry *dentry = BPF_CORE_READ(path, dentry);
 	__u64 offset = bpf_core_field_offset(struct mount, mnt);
 
 	if (!dentry || before > PATH_LAST_POS)
@@ -103,7 +103,7 @@ static __always_inline __u32 path_append(struct scratch *s, __u32 slot, const st
 	s->walk.dentry = (__u64)dentry;
 	s->walk.mount = (__u64)mnt - offset;
 	s->walk.mount_root = (__u64)BPF_CORE_READ(mnt, mnt_root);
-	s->walk.root_dentry = (__u64)BPF_CORE_READ(root, dentry);
+	s->walk.root_dentry = (__u64)root_dentry;
 	s->walk.root_mount = (__u64)root_mnt - offset;
 	s->walk.limit = before + PATH_MAX_LEN;
 	s->walk.marks = PATH_KNOWN;
@@ -112,6 +112,14 @@ static __always_inline __u32 path_append(struct scratch *s, __u32 slot, const st
 	path_walk(slot);
 	*marks = s->walk.marks;
 	return s->position - before;
+}
+
+/* Likewise, of a struct path. */
+static __always_inline __u32 path_append(struct scratch *s, __u32 slot, const struct path *path,
+					 const struct path *root, __u8 *marks)
+{
+	return path_append_from(s, slot, BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry),
+				BPF_CORE_READ(root, mnt), BPF_CORE_READ(root, dentry), marks);
 }
 
 #endif

@@ -18,10 +18,15 @@
 #define ENV_MAX_LEN 32768
 #define GROUPS_MAX 64
 
-/* Where the last path of a record may begin, and the arguments after it. */
+/*
+ * Where the last path of a record may begin, and the arguments after it. A
+ * family without arguments says RECORD_MAX_LEN and PATH_LAST_POS itself.
+ */
+#ifndef RECORD_MAX_LEN
 #define PATH_LAST_POS 20480
 #define ARGS_LAST_POS (PATH_LAST_POS + PATH_MAX_LEN + NAME_MAX_LEN)
 #define RECORD_MAX_LEN (ARGS_LAST_POS + ARGS_MAX_LEN + ENV_MAX_LEN)
+#endif
 
 struct scratch {
 	__u32 busy;

@@ -131,15 +131,6 @@ struct msghdr {
 	int msg_namelen;
 };
 
-/* File descriptors: for what only returns a number. */
-struct fdtable {
-	unsigned int max_fds;
-	struct file **fd;
-};
-struct files_struct {
-	struct fdtable *fdt;
-};
-
 #pragma clang attribute pop
 
 /* What cgroup programs are given: part of the kernel's ABI, so nothing is relocated. */

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"sensor/internal/events"
 	"sensor/internal/probes"
@@ -55,7 +56,7 @@ func diagnose() diagnosis {
 	}
 	source := probes.New(probes.Options{
 		Log: slog.New(slog.DiscardHandler), Ledger: &events.Ledger{},
-		CriticalRing: 1 << 20, BulkRing: 1 << 20, Sockets: 1, EveryVariant: true,
+		CriticalRing: 1 << 20, BulkRing: 1 << 20, Sockets: 1, Files: 1, FileCounts: true, SummaryInterval: time.Minute, EveryVariant: true,
 	})
 	_, err := source.Open(kinds)
 	for _, service := range source.Plan() {

@@ -101,7 +101,11 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 		CriticalRing: uint32(settings.Limits.Rings.Critical),
 		BulkRing:     uint32(settings.Limits.Rings.Bulk),
 		Sockets:      uint32(settings.Limits.Sockets),
-		Proc:         openProc,
+		Files:        uint32(settings.Limits.Files),
+		FileCounts:   settings.File.Counts,
+
+		SummaryInterval: settings.File.SummaryInterval,
+		Proc:            openProc,
 	})
 	plan, err := pipeline.Open([]events.Source{source}, feeding(settings))
 	defer func() { err = errors.Join(err, plan.Close()) }()

@@ -30,16 +30,17 @@ type loadedProgram struct {
 }
 
 // newFamily makes the maps of the object, which take their sizes from the spec.
-// Those that the given family has, too, are its.
-func newFamily(spec *ebpf.CollectionSpec, cache *btf.Cache, with *family) (*family, error) {
+// Shared maps that an earlier family has are its.
+func newFamily(spec *ebpf.CollectionSpec, cache *btf.Cache, earlier []*family) (*family, error) {
 	only := spec.Copy()
 	only.Programs = nil
 	shared := map[string]*ebpf.Map{}
-	if with != nil {
-		for _, name := range sharedMaps() {
-			if _, ok := spec.Maps[name]; ok {
+	for _, name := range sharedMaps() {
+		for _, with := range earlier {
+			if _, ok := spec.Maps[name]; ok && with.shared.Maps[name] != nil {
 				only.Maps[name].MaxEntries = with.spec.Maps[name].MaxEntries
 				shared[name] = with.shared.Maps[name]
+				break
 			}
 		}
 	}
@@ -53,8 +54,11 @@ func newFamily(spec *ebpf.CollectionSpec, cache *btf.Cache, with *family) (*fami
 	return &family{spec: spec, shared: c, cache: cache, programs: map[string]*loadedProgram{}}, nil
 }
 
-// sharedMaps are those of headers/record.h: one ring, and one set of counters, for all families.
-func sharedMaps() []string { return []string{processMapCritical, processMapCounts} }
+// sharedMaps are those of headers/record.h and bulk.h: one ring of each class,
+// and one set of counters, for all families.
+func sharedMaps() []string {
+	return []string{processMapCritical, processMapCounts, networkMapBulk, networkMapSequences}
+}
 
 // attach loads the program and attaches it to its hook. A program that several
 // kinds share is attached once.
@@ -101,6 +105,21 @@ func (f *family) attach(p program) error {
 		return fmt.Errorf("attach %s: %w", p.name, err)
 	}
 	f.programs[p.name] = loaded
+	return nil
+}
+
+// run runs a program that has no hook, once, in this thread.
+func (f *family) run(name string) error {
+	only := f.spec.Copy()
+	only.Programs = map[string]*ebpf.ProgramSpec{name: f.spec.Programs[name].Copy()}
+	c, err := ebpf.NewCollectionWithOptions(only, ebpf.CollectionOptions{MapReplacements: f.shared.Maps, Cache: f.cache})
+	if err != nil {
+		return fmt.Errorf("load %s: %w", name, err)
+	}
+	defer c.Close()
+	if _, err := c.Programs[name].Run(&ebpf.RunOptions{}); err != nil {
+		return fmt.Errorf("run %s: %w", name, err)
+	}
 	return nil
 }
 

@@ -2,7 +2,11 @@
 
 package probes
 
-import "sensor/internal/events"
+import (
+	"strings"
+
+	"sensor/internal/events"
+)
 
 // A decoder turns a raw record into an event, or says why it cannot: one of
 // the two, never both.
@@ -11,8 +15,11 @@ type decoder func(raw []byte, clock *Clock, env []string) (*events.Event, header
 // A variant is one way to see a kind: a set of programs that serve it together.
 type variant struct {
 	name     string
-	programs []string
+	programs []string // alternatives with |: the first that the kernel takes, where hooks changed
 }
+
+// alternatives are the programs of which a variant needs one.
+func alternatives(step string) []string { return strings.Split(step, "|") }
 
 // A kindRow says how a kind is served. The variants are tried in order.
 type kindRow struct {
@@ -52,6 +59,24 @@ func kindRows() []kindRow {
 				"sock_state", "sock_state_again", "sock_destroyed", "accept_exit", "accept4_exit", "connect_exit", "connect_enter", "connect4", "connect6",
 				"sock_release", socketsProgram,
 			}},
+		}},
+		{events.KindFileCreate, decodeFile, []variant{
+			{"trampoline", []string{"file_opened", "mkdir_begins", "mknod_begins", "symlink_begins", "link_begins", "creation_ends"}},
+		}},
+		{events.KindFileWrite, decodeFile, []variant{
+			{"trampoline", []string{
+				"file_released", "file_written", "written_vectors", "copy_begins", "copied", "spliced", "cloned", "allocated", "mapped",
+				"truncated_path", "truncated|truncated_5_10", "aio_begins", "aio_ended", "uring_written", "uring_ended",
+			}},
+		}},
+		{events.KindFileRename, decodeFile, []variant{
+			{"trampoline", []string{"rename_begins", "renamed"}},
+		}},
+		{events.KindFileDelete, decodeFile, []variant{
+			{"trampoline", []string{"unlink_begins", "rmdir_begins", "unlinked|unlinked_5_10", "rmdir|rmdir_5_12|rmdir_5_10"}},
+		}},
+		{events.KindFileAttributes, decodeFile, []variant{
+			{"trampoline", []string{"mode_changed", "owner_changed"}},
 		}},
 		{events.KindBind, decodeNetwork, []variant{{"cgroup", []string{"bound4", "bound6"}}}},
 		{events.KindListen, decodeNetwork, []variant{{"tracepoint", []string{"sock_state", "sock_state_again", "listen_exit", "listen_enter"}}}},

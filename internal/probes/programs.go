@@ -29,7 +29,19 @@ type program struct {
 
 // programs lists the programs of all families.
 func programs() []program {
-	return append(processTable(), networkTable()...)
+	var all []program
+	for _, family := range familyRows() {
+		all = append(all, family.programs()...)
+	}
+	return all
+}
+
+func programsByName() map[string]program {
+	known := map[string]program{}
+	for _, p := range programs() {
+		known[p.name] = p
+	}
+	return known
 }
 
 // checkPrototype compares the arguments that the program expects with those of

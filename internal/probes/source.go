@@ -13,10 +13,8 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
-	"golang.org/x/sys/unix"
 
 	"sensor/internal/events"
 )
@@ -35,6 +33,12 @@ type Options struct {
 	BulkRing uint32
 	// Sockets bounds the connections that are remembered until they end.
 	Sockets uint32
+	// Files bounds the files that are remembered while they are written.
+	Files uint32
+	// FileCounts is whether bytes and number of writes are to be known.
+	FileCounts bool
+	// SummaryInterval is how long writes to a file that stays open are not told.
+	SummaryInterval time.Duration
 	// EveryVariant makes Open try also the variants behind the one that serves: for diagnosis, not for running.
 	EveryVariant bool
 	// Proc opens /proc. self is the sensor's own tgid in the initial pid
@@ -61,17 +65,11 @@ type Source struct {
 	rows     map[events.Kind]kindRow
 	watched  map[string]bool // programs whose misses are counted
 	plan     []Service
-	received [events.KindCount]uint64 // records, also those that could not be decoded
+	// nil unless file_write is served
+	summaries *summaries
+	received  [events.KindCount]uint64 // records, also those that could not be decoded
 	// Boot time in ns: who starts from then on is a fork, who started before is in the snapshot.
 	liveSince uint64
-}
-
-// Service is one attempt to serve a kind by one of its variants.
-type Service struct {
-	Kind    events.Kind
-	Variant string
-	Hooks   []string // as tp_btf/sched_process_exec
-	Err     error    // why it does not serve; nil if it does
 }
 
 // Name is event.provider.
@@ -89,10 +87,7 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 	if err := s.prepare(want); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	known := map[string]program{}
-	for _, p := range programs() {
-		known[p.name] = p
-	}
+	known := programsByName()
 	s.rows = map[events.Kind]kindRow{}
 	s.watched = map[string]bool{}
 	s.counters = &counters{
@@ -138,6 +133,10 @@ func (s *Source) golive() error {
 	for kind := range s.rows {
 		wanted |= 1 << kind
 	}
+	if m := s.sharedMap(fileMapWrites); m != nil && s.rows[events.KindFileWrite].decode != nil {
+		s.summaries = newSummaries(m, s.options.SummaryInterval)
+	}
+	s.learnSelf()
 	late := s.attached("accept_exit") && !s.attached("accept_graft")
 	err = errors.Join(
 		variable{s, processVarLiveSince}.Set(s.liveSince),
@@ -157,94 +156,16 @@ func (s *Source) golive() error {
 	return nil
 }
 
-// Plan lists the attempts that Open made, in order: for each kind the variants
-// that failed and then the one that serves.
-func (s *Source) Plan() []Service { return s.plan }
-
-// serve attaches the first variant of the row that the kernel takes, or all of
-// them if every variant is to be tried.
-func (s *Source) serve(row kindRow, known map[string]program) error {
-	var errs []error
-	served := false
-	for _, v := range row.variants {
-		service := Service{Kind: row.kind, Variant: v.name}
-		var attached []string
-		for _, name := range v.programs {
-			p := known[name]
-			service.Hooks = append(service.Hooks, p.typ+"/"+p.hook)
-			if s.attached(name) {
-				continue
-			}
-			if err := s.familyOf(name).attach(p); err != nil {
-				service.Err = fmt.Errorf("variant %s: %w", v.name, err)
-				break
-			}
-			attached = append(attached, name)
-		}
-		if service.Err != nil { // what it has attached would tell what another variant tells
-			for _, name := range attached {
-				service.Err = errors.Join(service.Err, s.familyOf(name).remove(name))
-			}
-		}
-		s.plan = append(s.plan, service)
-		if service.Err != nil {
-			errs = append(errs, service.Err)
-			continue
-		}
-		if !served && row.kind != events.KindAlreadyRunning { // which counts in user space
-			s.counters.programs[row.kind] = nil // also a kind without programs of its own has counters
-			for _, name := range v.programs {
-				if known[name].notes || s.watched[name] {
-					continue // a program that serves several kinds counts for the first
-				}
-				s.watched[name] = true
-				s.counters.programs[row.kind] = append(s.counters.programs[row.kind], s.familyOf(name).programs[name])
-			}
-		}
-		served = true
-		if !s.options.EveryVariant {
-			break
-		}
-	}
-	if served {
-		return nil
-	}
-	return errors.Join(errs...)
-}
-
-// familyOf is the family whose object holds the program.
-func (s *Source) familyOf(program string) *family {
-	for _, f := range s.families {
-		if f.spec.Programs[program] != nil {
-			return f
-		}
-	}
-	return nil
-}
-
-// attached reports whether the program is at its hook.
-func (s *Source) attached(program string) bool {
+// learnSelf tells the programs of files who the sensor is, in the kernel's own numbers.
+func (s *Source) learnSelf() {
+	const program = fileProgSelf
 	f := s.familyOf(program)
-	return f != nil && f.programs[program] != nil
-}
-
-// A variable of the BPF objects, set in every family that has one of this name.
-type variable struct {
-	s    *Source
-	name string
-}
-
-// Set gives the variable a value, of a type with the size that the programs know.
-func (v variable) Set(value any) error {
-	var errs []error
-	for _, f := range v.s.families {
-		if variable := f.shared.Variables[v.name]; variable != nil {
-			if err := variable.Set(value); err != nil {
-				errs = append(errs, fmt.Errorf("set %s: %w", v.name, err))
-			}
-		}
+	if f == nil {
+		return
 	}
-	return errors.Join(errs...)
+	if err := f.run(program); err != nil {
+		s.options.Log.Warn("what the sensor itself writes is told, too", "error", err)
+	}
 }
 
 // prepare makes the maps and opens the rings.
@@ -257,73 +178,19 @@ func (s *Source) prepare(want []events.Kind) error {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		s.options.Log.Debug("the limit on locked memory stays", "error", err)
 	}
-	cpus, err := ebpf.PossibleCPU()
-	if err != nil {
-		return fmt.Errorf("count CPUs: %w", err)
-	}
-	cache := btf.NewCache()
-	process, err := loadProcess()
-	if err != nil {
-		return fmt.Errorf("read object: %w", err)
-	}
-	process.Maps[processMapScratch].MaxEntries = uint32(cpus) + 1
-	process.Maps[processMapCritical].MaxEntries = s.options.CriticalRing
-	hold := canHoldCPU(process, cache)
-	err = preset(process, map[string]any{
-		processVarIterSlot:      uint32(cpus),
-		processVarCaptureEnv:    len(s.options.Env) > 0,
-		processVarCriticalBytes: s.options.CriticalRing,
-		processVarWakeBytes:     min(s.options.CriticalRing/8, 256<<10),
-		processVarHoldCpu:       hold,
-	})
-	if err != nil {
+	if err := s.makeFamilies(want); err != nil {
 		return err
 	}
-	first, err := newFamily(process, cache, nil)
-	if err != nil {
-		return err
-	}
-	s.families = append(s.families, first)
-	var bulk *ebpf.Map
-	if slices.ContainsFunc(want, func(k events.Kind) bool { return k.Traits().Class == events.ClassBulk }) {
-		network, err := loadNetwork()
-		if err != nil {
-			return fmt.Errorf("read object: %w", err)
-		}
-		network.Maps[networkMapBulk].MaxEntries = s.options.BulkRing
-		network.Maps[networkMapSockets].MaxEntries = s.options.Sockets
-		if !allocates(cache) {
-			network.Maps[networkMapSockets].Flags &^= unix.BPF_F_NO_PREALLOC
-		}
-		if !slices.Contains(want, events.KindListen) {
-			network.Maps[networkMapListening].MaxEntries = 1
-		}
-		if !slices.Contains(want, events.KindUnixConnect) && !slices.Contains(want, events.KindVsockConnect) {
-			network.Maps[networkMapLocalConnecting].MaxEntries = 1
-		}
-		err = preset(network, map[string]any{
-			networkVarWakeBytes: min(s.options.BulkRing/8, 256<<10),
-			networkVarHoldCpu:   hold,
-		})
-		if err != nil {
-			return err
-		}
-		family, err := newFamily(network, cache, first)
-		if err != nil {
-			return err
-		}
-		s.families = append(s.families, family)
-		bulk = family.shared.Maps[networkMapBulk]
-	}
-	s.reader, err = openRings(first.shared.Maps[processMapCritical], bulk)
+	var err error
+	s.reader, err = openRings(s.sharedMap(processMapCritical), s.sharedMap(networkMapBulk))
 	return err
 }
 
-// preset sets variables of an object that is not loaded yet.
-func preset(spec *ebpf.CollectionSpec, values map[string]any) error {
-	for name, value := range values {
-		if err := spec.Variables[name].Set(value); err != nil {
-			return fmt.Errorf("set %s: %w", name, err)
+// sharedMap finds a map by its name in any family; nil if none has it.
+func (s *Source) sharedMap(name string) *ebpf.Map {
+	for _, f := range s.families {
+		if m := f.shared.Maps[name]; m != nil {
+			return m
 		}
 	}
 	return nil
@@ -371,7 +238,7 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
 		case errors.Is(err, ringbuf.ErrFlushed) && stopped:
-			err := errors.Join(s.account(emit), s.openAttempts(emit))
+			err := errors.Join(s.account(emit), s.openAttempts(emit), s.summarise(emit, true))
 			if n := s.counters.truncated; n > 0 {
 				s.options.Log.Warn("long arguments were cut because the ring was filling; raise limits.rings.critical", "events", n)
 			}
@@ -385,6 +252,9 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 			counted = time.Now()
 			if err := s.account(emit); err != nil {
 				s.options.Log.Error("reading the counters", "error", err)
+			}
+			if err := s.summarise(emit, false); err != nil {
+				s.options.Log.Error("summing up writes", "error", err)
 			}
 			if err := s.clock.Adjust(); err != nil {
 				s.options.Log.Error("reading the clocks", "error", err)
@@ -408,6 +278,10 @@ func (s *Source) receive(raw []byte, emit func(*events.Event)) {
 		s.tell(events.Loss{Kind: h.kind, Stage: events.ReasonDecode, CPU: -1, Count: 1, First: now, Last: now}, emit)
 		return
 	}
+	if s.summaries != nil && s.summaries.note(raw, e) {
+		s.options.Ledger.Aggregated(h.kind, 1)
+		return
+	}
 	e.ID = s.options.IDs.Of(h.kind.Traits().Class, h.slot, h.sequence)
 	e.Provider = Name
 	emit(e)
@@ -429,64 +303,4 @@ func (s *Source) decode(raw []byte) (*events.Event, header, error) {
 		return nil, header{}, fmt.Errorf("decode record: kind %d was not asked for", number)
 	}
 	return row.decode(raw, &s.clock, s.options.Env)
-}
-
-// account reads the counters and says what was lost.
-func (s *Source) account(emit func(*events.Event)) error {
-	losses, err := s.counters.read(s.options.Ledger, &s.clock)
-	for _, loss := range losses {
-		s.tell(loss, emit)
-	}
-	return err
-}
-
-// abandon accounts for what stays in a ring that cannot be read any more.
-func (s *Source) abandon(emit func(*events.Event)) error {
-	for kind := range s.counters.programs {
-		// What was counted last may be older than what was received since.
-		if sent := s.counters.sent(kind); sent > s.received[kind] {
-			left := sent - s.received[kind]
-			s.options.Ledger.Dropped(events.ReasonReader, kind, left)
-			s.tell(events.Loss{Kind: kind, Stage: events.ReasonReader, CPU: -1, Count: left}, emit)
-		}
-	}
-	return nil
-}
-
-// tell puts a loss into the stream.
-func (s *Source) tell(loss events.Loss, emit func(*events.Event)) {
-	s.options.Ledger.Synthesized(events.KindEventsLost, 1)
-	emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: time.Now(), Loss: &loss})
-}
-
-// stop makes the programs do nothing, waits until none runs that has not seen
-// it, and detaches them: from then on the counters stand still.
-func (s *Source) stop() error {
-	errs := []error{variable{s, processVarStopped}.Set(uint32(1))}
-	for _, f := range s.families {
-		errs = append(errs, f.detach())
-	}
-	// MEMBARRIER_CMD_GLOBAL is synchronize_rcu: all programs run as its readers,
-	// also those that can be preempted, so it returns when the last of them has ended.
-	const membarrierCmdGlobal = 1
-	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierCmdGlobal, 0, 0); errno != 0 {
-		// Not there with nohz_full, or filtered by seccomp.
-		s.options.Log.Warn("waiting until the counters stand still", "membarrier", errno)
-		errs = append(errs, s.counters.standStill())
-	}
-	return errors.Join(errs...)
-}
-
-// Close frees what Open took. The programs are gone when it returns.
-func (s *Source) Close() error {
-	var errs []error
-	if s.reader != nil {
-		errs = append(errs, s.reader.Close())
-		s.reader = nil
-	}
-	for _, f := range s.families {
-		errs = append(errs, f.close())
-	}
-	s.families = nil
-	return errors.Join(errs...)
 }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sensor/internal/events"
+)
+
+// decodeFile turns a record of the file family into an event. It is a pure
+// function of its arguments; the event holds no reference to raw.
+func decodeFile(raw []byte, clock *Clock, _ []string) (*events.Event, header, error) {
+	r, rest, err := record[fileRecord](raw)
+	if err != nil {
+		return nil, header{}, err
+	}
+	h := header{sequence: r.Header.Sequence, kind: kindOf(r.Header.Kind), slot: uint32(r.Header.Slot)}
+	if int(r.Header.Length) != len(raw) {
+		return nil, h, fmt.Errorf("decode file record: it says %d bytes, there are %d", r.Header.Length, len(raw))
+	}
+	var tails [fileTailTAILS][]byte
+	for i, length := range r.Tails {
+		if int(length) > len(rest) {
+			return nil, h, fmt.Errorf("decode file record: tail %d of %d bytes, %d are left", i, length, len(rest))
+		}
+		tails[i], rest = rest[:length], rest[length:]
+	}
+	if len(rest) > 0 {
+		return nil, h, fmt.Errorf("decode file record: %d bytes too many", len(rest))
+	}
+	f := &events.File{
+		Path:     pathOf(tails[fileTailTAIL_PATH], r.PathMarks),
+		Original: pathOf(tails[fileTailTAIL_ORIGINAL], r.OriginalMarks),
+		Target:   cString(tails[fileTailTAIL_TARGET]),
+	}
+	fillStat(f, &r.Stat)
+	flags := fileFlag(r.Flags)
+	e := &events.Event{
+		Kind:    h.kind,
+		Time:    clock.Wall(r.Header.Time),
+		Outcome: events.OutcomeSuccess,
+		Process: actorOf((*networkHeader)(unsafe.Pointer(&r.Header)), clock),
+		File:    f,
+	}
+	switch h.kind {
+	case events.KindFileCreate, events.KindFileAttributes:
+	case events.KindFileDelete:
+		f.Path.Deleted = false // of course
+	case events.KindFileRename:
+		f.Exchanged, f.Replaced = flags&fileFlagFLAG_EXCHANGED != 0, flags&fileFlagFLAG_REPLACED != 0
+	case events.KindFileWrite:
+		f.Summary = flags&fileFlagFLAG_SUMMARY != 0
+		f.Writes = events.Writes{
+			Bytes: r.Bytes, HasBytes: flags&fileFlagFLAG_BYTES != 0,
+			Count: r.Count, HasCount: flags&fileFlagFLAG_COUNT != 0,
+		}
+	default:
+		return nil, h, fmt.Errorf("decode file record: unknown kind %d", r.Header.Kind)
+	}
+	return e, h, nil
+}
+
+// fillStat enters what stat(2) says.
+func fillStat(f *events.File, st *fileStat) {
+	f.Type = fileTypeOf(st.Mode)
+	if f.Type == events.FileTypeUnknown {
+		return
+	}
+	f.Inode = st.Inode
+	f.Major, f.Minor = st.Device>>20, st.Device&(1<<20-1) // as the kernel has it inside
+	f.Known = true
+	f.Mode = uint16(st.Mode &^ unix.S_IFMT)
+	f.Links = st.Links
+	f.Owner, f.Group = events.User{ID: st.Uid}, events.Group{ID: st.Gid}
+	f.Size = st.Size
+	f.Modified = time.Unix(st.Modified, int64(st.ModifiedNs))
+	f.Changed = time.Unix(st.Changed, int64(st.ChangedNs))
+}
+
+func fileTypeOf(mode uint32) events.FileType {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return events.FileTypeRegular
+	case unix.S_IFDIR:
+		return events.FileTypeDirectory
+	case unix.S_IFLNK:
+		return events.FileTypeSymlink
+	}
+	return events.FileTypeUnknown
+}

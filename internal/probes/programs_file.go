@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probes
+
+// fileTable are the programs of bpf/file.bpf.c.
+func fileTable() []program {
+	const idmap = "struct user_namespace *|struct mnt_idmap *"
+	const delegated = "struct inode **|struct delegated_inode *"
+	fileRange := []string{"struct file *", "loff_t", "struct file *", "loff_t", "loff_t|size_t", "unsigned int"}
+	return []program{
+		{
+			name: "file_opened", typ: "fentry", hook: "security_file_open", args: []string{"struct file *"},
+			since: "5.8", why: "every open, also io_uring's and by handle; the kernel says whether it has created the file",
+		},
+		{
+			name: "mkdir_begins", typ: "fentry", hook: "security_path_mkdir", args: []string{"const struct path *", "struct dentry *", "..."},
+			since: "5.8", why: "the mount and the name; not called by a file system below another one",
+		},
+		{
+			name: "mknod_begins", typ: "fentry", hook: "security_path_mknod", args: []string{"const struct path *", "struct dentry *", "..."},
+			since: "5.8", why: "likewise",
+		},
+		{
+			name: "symlink_begins", typ: "fentry", hook: "security_path_symlink", args: []string{"const struct path *", "struct dentry *", "..."},
+			since: "5.8", why: "likewise",
+		},
+		{
+			name: "link_begins", typ: "fentry", hook: "security_path_link", args: []string{"struct dentry *", "const struct path *", "struct dentry *"},
+			since: "5.8", why: "likewise",
+		},
+		{
+			name: "creation_ends", typ: "fentry", hook: "mnt_drop_write", args: []string{"struct vfsmount *"},
+			since: "5.8", why: "these four end with it, and then the name has an inode if they succeeded",
+		},
+		{
+			name: "file_written", typ: "fexit", hook: "vfs_write", args: []string{"struct file *", "const char *", "size_t", "loff_t *"},
+			since: "5.8", why: "write and pwrite64, with what was written",
+		},
+		{
+			name: "written_vectors", typ: "fexit", hook: "vfs_writev",
+			args:  []string{"struct file *", "const struct iovec *", "long unsigned int", "loff_t *", "rwf_t"},
+			since: "5.8", why: "writev, pwritev, pwritev2",
+		},
+		{
+			name: "copy_begins", typ: "fentry", hook: "vfs_copy_file_range", args: fileRange,
+			since: "5.8", why: "what copy_file_range does by splicing is not counted twice", notes: true,
+		},
+		{
+			name: "copied", typ: "fexit", hook: "vfs_copy_file_range", args: fileRange,
+			since: "5.8", why: "copy_file_range, also where the file system shares blocks",
+		},
+		{
+			name: "spliced", typ: "fexit", hook: "iter_file_splice_write",
+			args:  []string{"struct pipe_inode_info *", "struct file *", "loff_t *", "size_t", "unsigned int"},
+			since: "5.8", why: "splice and sendfile, one for each pipe full",
+		},
+		{
+			name: "cloned", typ: "fexit", hook: "vfs_clone_file_range", args: fileRange,
+			since: "5.8", why: "FICLONE and FICLONERANGE",
+		},
+		{
+			name: "allocated", typ: "fexit", hook: "vfs_fallocate", args: []string{"struct file *", "int", "loff_t", "loff_t"},
+			since: "5.8", why: "fallocate, which can also punch holes",
+		},
+		{
+			name: "mapped", typ: "fexit", hook: "security_mmap_file", args: []string{"struct file *", "long unsigned int", "long unsigned int"},
+			since: "5.8", why: "a shared mapping that can be written: stores there pass no hook",
+		},
+		{
+			name: "truncated_path", typ: "fexit", hook: "vfs_truncate", args: []string{"const struct path *", "loff_t"},
+			since: "5.8", why: "truncate",
+		},
+		{
+			name: "truncated_5_10", typ: "fexit", hook: "do_truncate",
+			args:  []string{"struct dentry *", "loff_t", "unsigned int", "struct file *"},
+			since: "5.8", why: "ftruncate and O_TRUNC",
+		},
+		{
+			name: "truncated", typ: "fexit", hook: "do_truncate",
+			args:  []string{idmap, "struct dentry *", "loff_t", "unsigned int", "struct file *"},
+			since: "5.12", why: "likewise",
+		},
+		{
+			name: "aio_begins", typ: "fentry", hook: "aio_write", args: []string{"struct kiocb *", "const struct iocb *", "bool", "bool"},
+			since: "5.8", why: "who asks for an asynchronous write: its end may come in an interrupt",
+		},
+		{
+			name: "aio_ended", typ: "fentry", hook: "aio_complete_rw", args: []string{"struct kiocb *", "long int", "..."},
+			since: "5.8", why: "how much was written", notes: true,
+		},
+		{
+			name: "uring_written", typ: "fexit", hook: "io_write", args: []string{"struct io_kiocb *", "unsigned int"},
+			since: "5.8", why: "io_uring's writes, of every opcode, in a thread of the owner",
+		},
+		{
+			name: "uring_ended", typ: "fentry", hook: "io_complete_rw", args: []string{"struct kiocb *", "long int", "..."},
+			since: "5.8", why: "those that ended later", notes: true,
+		},
+		{
+			name: "file_released", typ: "fentry", hook: "__fput", args: []string{"struct file *"},
+			since: "5.8", why: "the last reference to an open file is gone, also at the end of a process or of a mapping",
+		},
+		{
+			name: "unlink_begins", typ: "fentry", hook: "security_path_unlink", args: []string{"const struct path *", "struct dentry *"},
+			since: "5.8", why: "the mount and what is about to go; not called by a file system below another one",
+		},
+		{
+			name: "rmdir_begins", typ: "fentry", hook: "security_path_rmdir", args: []string{"const struct path *", "struct dentry *"},
+			since: "5.8", why: "likewise",
+		},
+		{
+			name: "unlinked_5_10", typ: "fexit", hook: "vfs_unlink", args: []string{"struct inode *", "struct dentry *", delegated},
+			since: "5.8", why: "whether it succeeded",
+		},
+		{
+			name: "unlinked", typ: "fexit", hook: "vfs_unlink", args: []string{idmap, "struct inode *", "struct dentry *", delegated},
+			since: "5.12", why: "likewise",
+		},
+		{
+			name: "rmdir_5_10", typ: "fexit", hook: "vfs_rmdir", args: []string{"struct inode *", "struct dentry *"},
+			since: "5.8", why: "likewise",
+		},
+		{
+			name: "rmdir_5_12", typ: "fexit", hook: "vfs_rmdir", args: []string{idmap, "struct inode *", "struct dentry *"},
+			since: "5.12", why: "likewise",
+		},
+		{
+			name: "rmdir", typ: "fexit", hook: "vfs_rmdir", args: []string{idmap, "struct inode *", "struct dentry *", delegated},
+			since: "6.19", why: "likewise",
+		},
+		{
+			name: "rename_begins", typ: "fentry", hook: "security_path_rename",
+			args:  []string{"const struct path *", "struct dentry *", "const struct path *", "struct dentry *", "unsigned int"},
+			since: "5.8", why: "the mounts and both names before",
+		},
+		{
+			name: "renamed", typ: "fexit", hook: "vfs_rename", args: []string{"struct renamedata *"},
+			since: "5.10", why: "whether it succeeded, and what it is called now",
+		},
+		{
+			name: "mode_changed", typ: "fexit", hook: "chmod_common", args: []string{"const struct path *", "umode_t"},
+			since: "5.8", why: "every chmod",
+		},
+		{
+			name: "owner_changed", typ: "fexit", hook: "chown_common", args: []string{"const struct path *", "uid_t", "gid_t"},
+			since: "5.8", why: "every chown",
+		},
+	}
+}
