@@ -742,53 +742,26 @@ int BPF_PROG(rmdir_begins, const struct path *dir, struct dentry *dentry)
 	return removing(dir, dentry);
 }
 
-static __noinline int removed(__u64 dentry, int result)
+/*
+ * void d_delete(dentry): unlink and rmdir have succeeded, by whatever call. Nearer
+ * to them there are vfs_unlink and vfs_rmdir, whose arguments changed in 5.12 and
+ * 6.19, and which compilers put into their callers.
+ */
+SEC("fentry/d_delete")
+int BPF_PROG(removed, struct dentry *dentry)
 {
-	struct pending *p = pending_of((void *)dentry);
-	struct subject what = { .kind = KIND_FILE_DELETE };
+	struct subject what = { .kind = KIND_FILE_DELETE, .dentry = dentry };
+	struct pending *p = pending_of(dentry);
 
 	if (!p)
 		return 0;
 	what.stat = p->stat;
 	what.mnt = (void *)p->mnt;
-	what.dentry = (void *)dentry;
 	pending_end();
-	if (result)
+	if (stopped)
 		return 0;
 	root_fill(&what);
 	return tell(&what);
-}
-
-/* int vfs_unlink(dir, dentry, delegated_inode); Linux 5.12 put an argument before the others. */
-SEC("fexit/vfs_unlink")
-int BPF_PROG(unlinked_5_10, void *dir, struct dentry *dentry, void *delegated, int result)
-{
-	return removed((__u64)dentry, result);
-}
-
-SEC("fexit/vfs_unlink")
-int BPF_PROG(unlinked, void *idmap, void *dir, struct dentry *dentry, void *delegated, int result)
-{
-	return removed((__u64)dentry, result);
-}
-
-/* int vfs_rmdir(dir, dentry), likewise; Linux 6.19 put another one behind them. */
-SEC("fexit/vfs_rmdir")
-int BPF_PROG(rmdir_5_10, void *dir, struct dentry *dentry, int result)
-{
-	return removed((__u64)dentry, result);
-}
-
-SEC("fexit/vfs_rmdir")
-int BPF_PROG(rmdir_5_12, void *idmap, void *dir, struct dentry *dentry, int result)
-{
-	return removed((__u64)dentry, result);
-}
-
-SEC("fexit/vfs_rmdir")
-int BPF_PROG(rmdir, void *idmap, void *dir, struct dentry *dentry, void *delegated, int result)
-{
-	return removed((__u64)dentry, result);
 }
 
 #define RENAME_EXCHANGE 2

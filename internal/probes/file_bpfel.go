@@ -194,11 +194,9 @@ const (
 	fileProgMknodBegins     = "mknod_begins"
 	fileProgModeChanged     = "mode_changed"
 	fileProgOwnerChanged    = "owner_changed"
+	fileProgRemoved         = "removed"
 	fileProgRenameBegins    = "rename_begins"
 	fileProgRenamed         = "renamed"
-	fileProgRmdir           = "rmdir"
-	fileProgRmdir510        = "rmdir_5_10"
-	fileProgRmdir512        = "rmdir_5_12"
 	fileProgRmdirBegins     = "rmdir_begins"
 	fileProgSelf            = "self"
 	fileProgSpliced         = "spliced"
@@ -207,8 +205,6 @@ const (
 	fileProgTruncated510    = "truncated_5_10"
 	fileProgTruncatedPath   = "truncated_path"
 	fileProgUnlinkBegins    = "unlink_begins"
-	fileProgUnlinked        = "unlinked"
-	fileProgUnlinked510     = "unlinked_5_10"
 	fileProgUringEnded      = "uring_ended"
 	fileProgUringWritten    = "uring_written"
 	fileProgWrittenVectors  = "written_vectors"
@@ -286,11 +282,9 @@ type fileProgramSpecs struct {
 	MknodBegins    *ebpf.ProgramSpec `ebpf:"mknod_begins"`
 	ModeChanged    *ebpf.ProgramSpec `ebpf:"mode_changed"`
 	OwnerChanged   *ebpf.ProgramSpec `ebpf:"owner_changed"`
+	Removed        *ebpf.ProgramSpec `ebpf:"removed"`
 	RenameBegins   *ebpf.ProgramSpec `ebpf:"rename_begins"`
 	Renamed        *ebpf.ProgramSpec `ebpf:"renamed"`
-	Rmdir          *ebpf.ProgramSpec `ebpf:"rmdir"`
-	Rmdir510       *ebpf.ProgramSpec `ebpf:"rmdir_5_10"`
-	Rmdir512       *ebpf.ProgramSpec `ebpf:"rmdir_5_12"`
 	RmdirBegins    *ebpf.ProgramSpec `ebpf:"rmdir_begins"`
 	Self           *ebpf.ProgramSpec `ebpf:"self"`
 	Spliced        *ebpf.ProgramSpec `ebpf:"spliced"`
@@ -299,8 +293,6 @@ type fileProgramSpecs struct {
 	Truncated510   *ebpf.ProgramSpec `ebpf:"truncated_5_10"`
 	TruncatedPath  *ebpf.ProgramSpec `ebpf:"truncated_path"`
 	UnlinkBegins   *ebpf.ProgramSpec `ebpf:"unlink_begins"`
-	Unlinked       *ebpf.ProgramSpec `ebpf:"unlinked"`
-	Unlinked510    *ebpf.ProgramSpec `ebpf:"unlinked_5_10"`
 	UringEnded     *ebpf.ProgramSpec `ebpf:"uring_ended"`
 	UringWritten   *ebpf.ProgramSpec `ebpf:"uring_written"`
 	WrittenVectors *ebpf.ProgramSpec `ebpf:"written_vectors"`
@@ -432,11 +424,9 @@ type filePrograms struct {
 	MknodBegins    *ebpf.Program `ebpf:"mknod_begins"`
 	ModeChanged    *ebpf.Program `ebpf:"mode_changed"`
 	OwnerChanged   *ebpf.Program `ebpf:"owner_changed"`
+	Removed        *ebpf.Program `ebpf:"removed"`
 	RenameBegins   *ebpf.Program `ebpf:"rename_begins"`
 	Renamed        *ebpf.Program `ebpf:"renamed"`
-	Rmdir          *ebpf.Program `ebpf:"rmdir"`
-	Rmdir510       *ebpf.Program `ebpf:"rmdir_5_10"`
-	Rmdir512       *ebpf.Program `ebpf:"rmdir_5_12"`
 	RmdirBegins    *ebpf.Program `ebpf:"rmdir_begins"`
 	Self           *ebpf.Program `ebpf:"self"`
 	Spliced        *ebpf.Program `ebpf:"spliced"`
@@ -445,8 +435,6 @@ type filePrograms struct {
 	Truncated510   *ebpf.Program `ebpf:"truncated_5_10"`
 	TruncatedPath  *ebpf.Program `ebpf:"truncated_path"`
 	UnlinkBegins   *ebpf.Program `ebpf:"unlink_begins"`
-	Unlinked       *ebpf.Program `ebpf:"unlinked"`
-	Unlinked510    *ebpf.Program `ebpf:"unlinked_5_10"`
 	UringEnded     *ebpf.Program `ebpf:"uring_ended"`
 	UringWritten   *ebpf.Program `ebpf:"uring_written"`
 	WrittenVectors *ebpf.Program `ebpf:"written_vectors"`
@@ -470,11 +458,9 @@ func (p *filePrograms) Close() error {
 		p.MknodBegins,
 		p.ModeChanged,
 		p.OwnerChanged,
+		p.Removed,
 		p.RenameBegins,
 		p.Renamed,
-		p.Rmdir,
-		p.Rmdir510,
-		p.Rmdir512,
 		p.RmdirBegins,
 		p.Self,
 		p.Spliced,
@@ -483,8 +469,6 @@ func (p *filePrograms) Close() error {
 		p.Truncated510,
 		p.TruncatedPath,
 		p.UnlinkBegins,
-		p.Unlinked,
-		p.Unlinked510,
 		p.UringEnded,
 		p.UringWritten,
 		p.WrittenVectors,

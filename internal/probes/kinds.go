@@ -73,7 +73,7 @@ func kindRows() []kindRow {
 			{"trampoline", []string{"rename_begins", "renamed"}},
 		}},
 		{events.KindFileDelete, decodeFile, []variant{
-			{"trampoline", []string{"unlink_begins", "rmdir_begins", "unlinked|unlinked_5_10", "rmdir|rmdir_5_12|rmdir_5_10"}},
+			{"trampoline", []string{"unlink_begins", "rmdir_begins", "removed"}},
 		}},
 		{events.KindFileAttributes, decodeFile, []variant{
 			{"trampoline", []string{"mode_changed", "owner_changed"}},

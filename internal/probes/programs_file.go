@@ -5,7 +5,6 @@ package probes
 // fileTable are the programs of bpf/file.bpf.c.
 func fileTable() []program {
 	const idmap = "struct user_namespace *|struct mnt_idmap *"
-	const delegated = "struct inode **|struct delegated_inode *"
 	fileRange := []string{"struct file *", "loff_t", "struct file *", "loff_t", "loff_t|size_t", "unsigned int"}
 	return []program{
 		{
@@ -109,24 +108,8 @@ func fileTable() []program {
 			since: "5.8", why: "likewise",
 		},
 		{
-			name: "unlinked_5_10", typ: "fexit", hook: "vfs_unlink", args: []string{"struct inode *", "struct dentry *", delegated},
-			since: "5.8", why: "whether it succeeded",
-		},
-		{
-			name: "unlinked", typ: "fexit", hook: "vfs_unlink", args: []string{idmap, "struct inode *", "struct dentry *", delegated},
-			since: "5.12", why: "likewise",
-		},
-		{
-			name: "rmdir_5_10", typ: "fexit", hook: "vfs_rmdir", args: []string{"struct inode *", "struct dentry *"},
-			since: "5.8", why: "likewise",
-		},
-		{
-			name: "rmdir_5_12", typ: "fexit", hook: "vfs_rmdir", args: []string{idmap, "struct inode *", "struct dentry *"},
-			since: "5.12", why: "likewise",
-		},
-		{
-			name: "rmdir", typ: "fexit", hook: "vfs_rmdir", args: []string{idmap, "struct inode *", "struct dentry *", delegated},
-			since: "6.19", why: "likewise",
+			name: "removed", typ: "fentry", hook: "d_delete", args: []string{"struct dentry *"},
+			since: "5.8", why: "both have succeeded; vfs_unlink and vfs_rmdir changed in 5.12 and 6.19, and may be part of their callers",
 		},
 		{
 			name: "rename_begins", typ: "fentry", hook: "security_path_rename",
