@@ -77,6 +77,7 @@ struct subject {
 	struct vfsmount *original_mnt;
 	struct dentry *original_dir;
 	const char *original_name;
+	const char *name;   /* below dentry, if it is not the dentry's own */
 	const char *target; /* of a symbolic link, in the kernel's memory */
 	__u64 since, bytes, count; /* of a summary */
 	__u32 kind;
@@ -131,7 +132,9 @@ static __noinline int tell(struct subject *what)
 	r->since = what->since;
 	r->bytes = what->bytes;
 	r->count = what->count;
-	r->tails[TAIL_PATH] = path_append_from(s, slot, what->mnt, what->dentry, what->root_mnt, what->root_dentry, &r->path_marks);
+	length = what->name ? string_append(s, NAME_MAX_LEN, what->name) : 0;
+	length += path_append_from(s, slot, what->mnt, what->dentry, what->root_mnt, what->root_dentry, &r->path_marks);
+	r->tails[TAIL_PATH] = length;
 	if (what->original_dir) {
 		length = string_append(s, NAME_MAX_LEN, what->original_name);
 		length += path_append_from(s, slot, what->original_mnt, what->original_dir, what->root_mnt, what->root_dentry,
@@ -157,15 +160,18 @@ static __always_inline struct mount *mount_of(struct vfsmount *mnt)
  * Whether it is to be told: storage, not the sensor itself, and not what a file
  * system does in the one below it, through a mount of its own (MNT_NS_INTERNAL).
  */
-static __always_inline bool in_scope(struct vfsmount *mnt, struct inode *inode)
+static __always_inline bool in_scope_of(struct vfsmount *mnt, struct super_block *sb)
 {
-	if (stopped || !inode || !is_kept(BPF_CORE_READ(inode, i_mode)))
-		return false;
-	if (bpf_get_current_pid_tgid() >> 32 == self_tgid)
+	if (stopped || bpf_get_current_pid_tgid() >> 32 == self_tgid)
 		return false;
 	if (BPF_CORE_READ(mount_of(mnt), mnt_ns) == (void *)(long)-EINVAL)
 		return false;
-	return is_storage(BPF_CORE_READ(inode, i_sb));
+	return is_storage(sb);
+}
+
+static __always_inline bool in_scope(struct vfsmount *mnt, struct inode *inode)
+{
+	return inode && is_kept(BPF_CORE_READ(inode, i_mode)) && in_scope_of(mnt, BPF_CORE_READ(inode, i_sb));
 }
 
 /* The tgid that a record made now is of. */
@@ -863,6 +869,8 @@ int BPF_PROG(owner_changed, const struct path *path, __u32 user, __u32 group, in
 		return 0;
 	return attributes_changed(BPF_CORE_READ(path, mnt), BPF_CORE_READ(path, dentry));
 }
+
+#include "file_calls.h"
 
 /* Run once by the sensor itself. */
 SEC("raw_tp")

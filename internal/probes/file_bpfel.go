@@ -58,6 +58,25 @@ type fileHeader struct {
 	Comm     [16]int8
 }
 
+type fileNames struct {
+	_        structs.HostLayout
+	Kind     uint32
+	Exchange uint32
+	N        uint32
+	Overlay  uint32
+	Seen     [16]struct {
+		_       structs.HostLayout
+		Inode   uint64
+		Dentry  uint64
+		Parent  uint64
+		Mode    uint32
+		Overlay uint8
+		Pad     [3]uint8
+		Stat    fileStat
+		Name    [256]uint8
+	}
+}
+
 type filePending struct {
 	_         structs.HostLayout
 	Stat      fileStat
@@ -167,61 +186,112 @@ type fileWritten struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	fileMapAsynchronous     = "asynchronous"
-	fileMapBulk             = "bulk"
-	fileMapCopying          = "copying"
-	fileMapCounts           = "counts"
-	fileMapCritical         = "critical"
-	fileMapNothingPending   = "nothing_pending"
-	fileMapNothingWritten   = "nothing_written"
-	fileMapPendings         = "pendings"
-	fileMapScratch          = "scratch"
-	fileMapSequences        = "sequences"
-	fileMapWrites           = "writes"
-	fileProgAioBegins       = "aio_begins"
-	fileProgAioEnded        = "aio_ended"
-	fileProgAllocated       = "allocated"
-	fileProgCloned          = "cloned"
-	fileProgCopied          = "copied"
-	fileProgCopyBegins      = "copy_begins"
-	fileProgCreationEnds    = "creation_ends"
-	fileProgFileOpened      = "file_opened"
-	fileProgFileReleased    = "file_released"
-	fileProgFileWritten     = "file_written"
-	fileProgLinkBegins      = "link_begins"
-	fileProgMapped          = "mapped"
-	fileProgMkdirBegins     = "mkdir_begins"
-	fileProgMknodBegins     = "mknod_begins"
-	fileProgModeChanged     = "mode_changed"
-	fileProgOwnerChanged    = "owner_changed"
-	fileProgRemoved         = "removed"
-	fileProgRenameBegins    = "rename_begins"
-	fileProgRenamed         = "renamed"
-	fileProgRmdirBegins     = "rmdir_begins"
-	fileProgSelf            = "self"
-	fileProgSpliced         = "spliced"
-	fileProgSymlinkBegins   = "symlink_begins"
-	fileProgTruncated       = "truncated"
-	fileProgTruncated510    = "truncated_5_10"
-	fileProgTruncatedPath   = "truncated_path"
-	fileProgUnlinkBegins    = "unlink_begins"
-	fileProgUringEnded      = "uring_ended"
-	fileProgUringWritten    = "uring_written"
-	fileProgWrittenVectors  = "written_vectors"
-	fileVarEpoch            = "epoch"
-	fileVarHoldCpu          = "hold_cpu"
-	fileVarLastWake         = "last_wake"
-	fileVarSelfTgid         = "self_tgid"
-	fileVarStopped          = "stopped"
-	fileVarUnusedFlag       = "unused_flag"
-	fileVarUnusedRecord     = "unused_record"
-	fileVarUnusedTail       = "unused_tail"
-	fileVarUnusedWriteKey   = "unused_write_key"
-	fileVarUnusedWritesFlag = "unused_writes_flag"
-	fileVarUnusedWritten    = "unused_written"
-	fileVarWakeBytes        = "wake_bytes"
-	fileVarWakeInterval     = "wake_interval"
-	fileVarWanted           = "wanted"
+	fileMapAsynchronous      = "asynchronous"
+	fileMapBulk              = "bulk"
+	fileMapCalls             = "calls"
+	fileMapCopying           = "copying"
+	fileMapCounts            = "counts"
+	fileMapCritical          = "critical"
+	fileMapNoNames           = "no_names"
+	fileMapNothingPending    = "nothing_pending"
+	fileMapNothingWritten    = "nothing_written"
+	fileMapPendings          = "pendings"
+	fileMapScratch           = "scratch"
+	fileMapSequences         = "sequences"
+	fileMapWrites            = "writes"
+	fileProgAioBegins        = "aio_begins"
+	fileProgAioEnded         = "aio_ended"
+	fileProgAllocated        = "allocated"
+	fileProgCloned           = "cloned"
+	fileProgCloseEnter       = "close_enter"
+	fileProgCopied           = "copied"
+	fileProgCopyBegins       = "copy_begins"
+	fileProgCopyExit         = "copy_exit"
+	fileProgCreatExit        = "creat_exit"
+	fileProgCreationEnds     = "creation_ends"
+	fileProgCtimeChanged     = "ctime_changed"
+	fileProgCtimeGiven       = "ctime_given"
+	fileProgCtimeSame        = "ctime_same"
+	fileProgFallocateExit    = "fallocate_exit"
+	fileProgFileOpened       = "file_opened"
+	fileProgFileReleased     = "file_released"
+	fileProgFileWritten      = "file_written"
+	fileProgFtruncateExit    = "ftruncate_exit"
+	fileProgIoctlExit        = "ioctl_exit"
+	fileProgLinkBegins       = "link_begins"
+	fileProgLinkEnter        = "link_enter"
+	fileProgLinkExit         = "link_exit"
+	fileProgLinkatEnter      = "linkat_enter"
+	fileProgLinkatExit       = "linkat_exit"
+	fileProgMapped           = "mapped"
+	fileProgMkdirBegins      = "mkdir_begins"
+	fileProgMkdirEnter       = "mkdir_enter"
+	fileProgMkdirExit        = "mkdir_exit"
+	fileProgMkdiratEnter     = "mkdirat_enter"
+	fileProgMkdiratExit      = "mkdirat_exit"
+	fileProgMknodBegins      = "mknod_begins"
+	fileProgMknodEnter       = "mknod_enter"
+	fileProgMknodExit        = "mknod_exit"
+	fileProgMknodatEnter     = "mknodat_enter"
+	fileProgMknodatExit      = "mknodat_exit"
+	fileProgMmapExit         = "mmap_exit"
+	fileProgModeChanged      = "mode_changed"
+	fileProgOpenByHandleExit = "open_by_handle_exit"
+	fileProgOpenExit         = "open_exit"
+	fileProgOpenat2Exit      = "openat2_exit"
+	fileProgOpenatExit       = "openat_exit"
+	fileProgOwnerChanged     = "owner_changed"
+	fileProgPwriteExit       = "pwrite_exit"
+	fileProgPwritev2Exit     = "pwritev2_exit"
+	fileProgPwritevExit      = "pwritev_exit"
+	fileProgRemoved          = "removed"
+	fileProgRenameBegins     = "rename_begins"
+	fileProgRenameEnter      = "rename_enter"
+	fileProgRenameExit       = "rename_exit"
+	fileProgRenameat2Enter   = "renameat2_enter"
+	fileProgRenameat2Exit    = "renameat2_exit"
+	fileProgRenameatEnter    = "renameat_enter"
+	fileProgRenameatExit     = "renameat_exit"
+	fileProgRenamed          = "renamed"
+	fileProgRmdirBegins      = "rmdir_begins"
+	fileProgRmdirEnter       = "rmdir_enter"
+	fileProgRmdirExit        = "rmdir_exit"
+	fileProgSelf             = "self"
+	fileProgSendfileExit     = "sendfile_exit"
+	fileProgSpliceExit       = "splice_exit"
+	fileProgSpliced          = "spliced"
+	fileProgSymlinkBegins    = "symlink_begins"
+	fileProgSymlinkEnter     = "symlink_enter"
+	fileProgSymlinkExit      = "symlink_exit"
+	fileProgSymlinkatEnter   = "symlinkat_enter"
+	fileProgSymlinkatExit    = "symlinkat_exit"
+	fileProgTruncated        = "truncated"
+	fileProgTruncated510     = "truncated_5_10"
+	fileProgTruncatedPath    = "truncated_path"
+	fileProgUnlinkBegins     = "unlink_begins"
+	fileProgUnlinkEnter      = "unlink_enter"
+	fileProgUnlinkExit       = "unlink_exit"
+	fileProgUnlinkatEnter    = "unlinkat_enter"
+	fileProgUnlinkatExit     = "unlinkat_exit"
+	fileProgUringEnded       = "uring_ended"
+	fileProgUringWritten     = "uring_written"
+	fileProgWriteExit        = "write_exit"
+	fileProgWritevExit       = "writev_exit"
+	fileProgWrittenVectors   = "written_vectors"
+	fileVarEpoch             = "epoch"
+	fileVarHoldCpu           = "hold_cpu"
+	fileVarLastWake          = "last_wake"
+	fileVarSelfTgid          = "self_tgid"
+	fileVarStopped           = "stopped"
+	fileVarUnusedFlag        = "unused_flag"
+	fileVarUnusedRecord      = "unused_record"
+	fileVarUnusedTail        = "unused_tail"
+	fileVarUnusedWriteKey    = "unused_write_key"
+	fileVarUnusedWritesFlag  = "unused_writes_flag"
+	fileVarUnusedWritten     = "unused_written"
+	fileVarWakeBytes         = "wake_bytes"
+	fileVarWakeInterval      = "wake_interval"
+	fileVarWanted            = "wanted"
 )
 
 // loadFile returns the embedded CollectionSpec for file.
@@ -266,36 +336,85 @@ type fileSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type fileProgramSpecs struct {
-	AioBegins      *ebpf.ProgramSpec `ebpf:"aio_begins"`
-	AioEnded       *ebpf.ProgramSpec `ebpf:"aio_ended"`
-	Allocated      *ebpf.ProgramSpec `ebpf:"allocated"`
-	Cloned         *ebpf.ProgramSpec `ebpf:"cloned"`
-	Copied         *ebpf.ProgramSpec `ebpf:"copied"`
-	CopyBegins     *ebpf.ProgramSpec `ebpf:"copy_begins"`
-	CreationEnds   *ebpf.ProgramSpec `ebpf:"creation_ends"`
-	FileOpened     *ebpf.ProgramSpec `ebpf:"file_opened"`
-	FileReleased   *ebpf.ProgramSpec `ebpf:"file_released"`
-	FileWritten    *ebpf.ProgramSpec `ebpf:"file_written"`
-	LinkBegins     *ebpf.ProgramSpec `ebpf:"link_begins"`
-	Mapped         *ebpf.ProgramSpec `ebpf:"mapped"`
-	MkdirBegins    *ebpf.ProgramSpec `ebpf:"mkdir_begins"`
-	MknodBegins    *ebpf.ProgramSpec `ebpf:"mknod_begins"`
-	ModeChanged    *ebpf.ProgramSpec `ebpf:"mode_changed"`
-	OwnerChanged   *ebpf.ProgramSpec `ebpf:"owner_changed"`
-	Removed        *ebpf.ProgramSpec `ebpf:"removed"`
-	RenameBegins   *ebpf.ProgramSpec `ebpf:"rename_begins"`
-	Renamed        *ebpf.ProgramSpec `ebpf:"renamed"`
-	RmdirBegins    *ebpf.ProgramSpec `ebpf:"rmdir_begins"`
-	Self           *ebpf.ProgramSpec `ebpf:"self"`
-	Spliced        *ebpf.ProgramSpec `ebpf:"spliced"`
-	SymlinkBegins  *ebpf.ProgramSpec `ebpf:"symlink_begins"`
-	Truncated      *ebpf.ProgramSpec `ebpf:"truncated"`
-	Truncated510   *ebpf.ProgramSpec `ebpf:"truncated_5_10"`
-	TruncatedPath  *ebpf.ProgramSpec `ebpf:"truncated_path"`
-	UnlinkBegins   *ebpf.ProgramSpec `ebpf:"unlink_begins"`
-	UringEnded     *ebpf.ProgramSpec `ebpf:"uring_ended"`
-	UringWritten   *ebpf.ProgramSpec `ebpf:"uring_written"`
-	WrittenVectors *ebpf.ProgramSpec `ebpf:"written_vectors"`
+	AioBegins        *ebpf.ProgramSpec `ebpf:"aio_begins"`
+	AioEnded         *ebpf.ProgramSpec `ebpf:"aio_ended"`
+	Allocated        *ebpf.ProgramSpec `ebpf:"allocated"`
+	Cloned           *ebpf.ProgramSpec `ebpf:"cloned"`
+	CloseEnter       *ebpf.ProgramSpec `ebpf:"close_enter"`
+	Copied           *ebpf.ProgramSpec `ebpf:"copied"`
+	CopyBegins       *ebpf.ProgramSpec `ebpf:"copy_begins"`
+	CopyExit         *ebpf.ProgramSpec `ebpf:"copy_exit"`
+	CreatExit        *ebpf.ProgramSpec `ebpf:"creat_exit"`
+	CreationEnds     *ebpf.ProgramSpec `ebpf:"creation_ends"`
+	CtimeChanged     *ebpf.ProgramSpec `ebpf:"ctime_changed"`
+	CtimeGiven       *ebpf.ProgramSpec `ebpf:"ctime_given"`
+	CtimeSame        *ebpf.ProgramSpec `ebpf:"ctime_same"`
+	FallocateExit    *ebpf.ProgramSpec `ebpf:"fallocate_exit"`
+	FileOpened       *ebpf.ProgramSpec `ebpf:"file_opened"`
+	FileReleased     *ebpf.ProgramSpec `ebpf:"file_released"`
+	FileWritten      *ebpf.ProgramSpec `ebpf:"file_written"`
+	FtruncateExit    *ebpf.ProgramSpec `ebpf:"ftruncate_exit"`
+	IoctlExit        *ebpf.ProgramSpec `ebpf:"ioctl_exit"`
+	LinkBegins       *ebpf.ProgramSpec `ebpf:"link_begins"`
+	LinkEnter        *ebpf.ProgramSpec `ebpf:"link_enter"`
+	LinkExit         *ebpf.ProgramSpec `ebpf:"link_exit"`
+	LinkatEnter      *ebpf.ProgramSpec `ebpf:"linkat_enter"`
+	LinkatExit       *ebpf.ProgramSpec `ebpf:"linkat_exit"`
+	Mapped           *ebpf.ProgramSpec `ebpf:"mapped"`
+	MkdirBegins      *ebpf.ProgramSpec `ebpf:"mkdir_begins"`
+	MkdirEnter       *ebpf.ProgramSpec `ebpf:"mkdir_enter"`
+	MkdirExit        *ebpf.ProgramSpec `ebpf:"mkdir_exit"`
+	MkdiratEnter     *ebpf.ProgramSpec `ebpf:"mkdirat_enter"`
+	MkdiratExit      *ebpf.ProgramSpec `ebpf:"mkdirat_exit"`
+	MknodBegins      *ebpf.ProgramSpec `ebpf:"mknod_begins"`
+	MknodEnter       *ebpf.ProgramSpec `ebpf:"mknod_enter"`
+	MknodExit        *ebpf.ProgramSpec `ebpf:"mknod_exit"`
+	MknodatEnter     *ebpf.ProgramSpec `ebpf:"mknodat_enter"`
+	MknodatExit      *ebpf.ProgramSpec `ebpf:"mknodat_exit"`
+	MmapExit         *ebpf.ProgramSpec `ebpf:"mmap_exit"`
+	ModeChanged      *ebpf.ProgramSpec `ebpf:"mode_changed"`
+	OpenByHandleExit *ebpf.ProgramSpec `ebpf:"open_by_handle_exit"`
+	OpenExit         *ebpf.ProgramSpec `ebpf:"open_exit"`
+	Openat2Exit      *ebpf.ProgramSpec `ebpf:"openat2_exit"`
+	OpenatExit       *ebpf.ProgramSpec `ebpf:"openat_exit"`
+	OwnerChanged     *ebpf.ProgramSpec `ebpf:"owner_changed"`
+	PwriteExit       *ebpf.ProgramSpec `ebpf:"pwrite_exit"`
+	Pwritev2Exit     *ebpf.ProgramSpec `ebpf:"pwritev2_exit"`
+	PwritevExit      *ebpf.ProgramSpec `ebpf:"pwritev_exit"`
+	Removed          *ebpf.ProgramSpec `ebpf:"removed"`
+	RenameBegins     *ebpf.ProgramSpec `ebpf:"rename_begins"`
+	RenameEnter      *ebpf.ProgramSpec `ebpf:"rename_enter"`
+	RenameExit       *ebpf.ProgramSpec `ebpf:"rename_exit"`
+	Renameat2Enter   *ebpf.ProgramSpec `ebpf:"renameat2_enter"`
+	Renameat2Exit    *ebpf.ProgramSpec `ebpf:"renameat2_exit"`
+	RenameatEnter    *ebpf.ProgramSpec `ebpf:"renameat_enter"`
+	RenameatExit     *ebpf.ProgramSpec `ebpf:"renameat_exit"`
+	Renamed          *ebpf.ProgramSpec `ebpf:"renamed"`
+	RmdirBegins      *ebpf.ProgramSpec `ebpf:"rmdir_begins"`
+	RmdirEnter       *ebpf.ProgramSpec `ebpf:"rmdir_enter"`
+	RmdirExit        *ebpf.ProgramSpec `ebpf:"rmdir_exit"`
+	Self             *ebpf.ProgramSpec `ebpf:"self"`
+	SendfileExit     *ebpf.ProgramSpec `ebpf:"sendfile_exit"`
+	SpliceExit       *ebpf.ProgramSpec `ebpf:"splice_exit"`
+	Spliced          *ebpf.ProgramSpec `ebpf:"spliced"`
+	SymlinkBegins    *ebpf.ProgramSpec `ebpf:"symlink_begins"`
+	SymlinkEnter     *ebpf.ProgramSpec `ebpf:"symlink_enter"`
+	SymlinkExit      *ebpf.ProgramSpec `ebpf:"symlink_exit"`
+	SymlinkatEnter   *ebpf.ProgramSpec `ebpf:"symlinkat_enter"`
+	SymlinkatExit    *ebpf.ProgramSpec `ebpf:"symlinkat_exit"`
+	Truncated        *ebpf.ProgramSpec `ebpf:"truncated"`
+	Truncated510     *ebpf.ProgramSpec `ebpf:"truncated_5_10"`
+	TruncatedPath    *ebpf.ProgramSpec `ebpf:"truncated_path"`
+	UnlinkBegins     *ebpf.ProgramSpec `ebpf:"unlink_begins"`
+	UnlinkEnter      *ebpf.ProgramSpec `ebpf:"unlink_enter"`
+	UnlinkExit       *ebpf.ProgramSpec `ebpf:"unlink_exit"`
+	UnlinkatEnter    *ebpf.ProgramSpec `ebpf:"unlinkat_enter"`
+	UnlinkatExit     *ebpf.ProgramSpec `ebpf:"unlinkat_exit"`
+	UringEnded       *ebpf.ProgramSpec `ebpf:"uring_ended"`
+	UringWritten     *ebpf.ProgramSpec `ebpf:"uring_written"`
+	WriteExit        *ebpf.ProgramSpec `ebpf:"write_exit"`
+	WritevExit       *ebpf.ProgramSpec `ebpf:"writev_exit"`
+	WrittenVectors   *ebpf.ProgramSpec `ebpf:"written_vectors"`
 }
 
 // fileMapSpecs contains maps before they are loaded into the kernel.
@@ -304,9 +423,11 @@ type fileProgramSpecs struct {
 type fileMapSpecs struct {
 	Asynchronous   *ebpf.MapSpec `ebpf:"asynchronous"`
 	Bulk           *ebpf.MapSpec `ebpf:"bulk"`
+	Calls          *ebpf.MapSpec `ebpf:"calls"`
 	Copying        *ebpf.MapSpec `ebpf:"copying"`
 	Counts         *ebpf.MapSpec `ebpf:"counts"`
 	Critical       *ebpf.MapSpec `ebpf:"critical"`
+	NoNames        *ebpf.MapSpec `ebpf:"no_names"`
 	NothingPending *ebpf.MapSpec `ebpf:"nothing_pending"`
 	NothingWritten *ebpf.MapSpec `ebpf:"nothing_written"`
 	Pendings       *ebpf.MapSpec `ebpf:"pendings"`
@@ -357,9 +478,11 @@ func (o *fileObjects) Close() error {
 type fileMaps struct {
 	Asynchronous   *ebpf.Map `ebpf:"asynchronous"`
 	Bulk           *ebpf.Map `ebpf:"bulk"`
+	Calls          *ebpf.Map `ebpf:"calls"`
 	Copying        *ebpf.Map `ebpf:"copying"`
 	Counts         *ebpf.Map `ebpf:"counts"`
 	Critical       *ebpf.Map `ebpf:"critical"`
+	NoNames        *ebpf.Map `ebpf:"no_names"`
 	NothingPending *ebpf.Map `ebpf:"nothing_pending"`
 	NothingWritten *ebpf.Map `ebpf:"nothing_written"`
 	Pendings       *ebpf.Map `ebpf:"pendings"`
@@ -372,9 +495,11 @@ func (m *fileMaps) Close() error {
 	return _FileClose(
 		m.Asynchronous,
 		m.Bulk,
+		m.Calls,
 		m.Copying,
 		m.Counts,
 		m.Critical,
+		m.NoNames,
 		m.NothingPending,
 		m.NothingWritten,
 		m.Pendings,
@@ -408,36 +533,85 @@ type fileVariables struct {
 //
 // It can be passed to loadFileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type filePrograms struct {
-	AioBegins      *ebpf.Program `ebpf:"aio_begins"`
-	AioEnded       *ebpf.Program `ebpf:"aio_ended"`
-	Allocated      *ebpf.Program `ebpf:"allocated"`
-	Cloned         *ebpf.Program `ebpf:"cloned"`
-	Copied         *ebpf.Program `ebpf:"copied"`
-	CopyBegins     *ebpf.Program `ebpf:"copy_begins"`
-	CreationEnds   *ebpf.Program `ebpf:"creation_ends"`
-	FileOpened     *ebpf.Program `ebpf:"file_opened"`
-	FileReleased   *ebpf.Program `ebpf:"file_released"`
-	FileWritten    *ebpf.Program `ebpf:"file_written"`
-	LinkBegins     *ebpf.Program `ebpf:"link_begins"`
-	Mapped         *ebpf.Program `ebpf:"mapped"`
-	MkdirBegins    *ebpf.Program `ebpf:"mkdir_begins"`
-	MknodBegins    *ebpf.Program `ebpf:"mknod_begins"`
-	ModeChanged    *ebpf.Program `ebpf:"mode_changed"`
-	OwnerChanged   *ebpf.Program `ebpf:"owner_changed"`
-	Removed        *ebpf.Program `ebpf:"removed"`
-	RenameBegins   *ebpf.Program `ebpf:"rename_begins"`
-	Renamed        *ebpf.Program `ebpf:"renamed"`
-	RmdirBegins    *ebpf.Program `ebpf:"rmdir_begins"`
-	Self           *ebpf.Program `ebpf:"self"`
-	Spliced        *ebpf.Program `ebpf:"spliced"`
-	SymlinkBegins  *ebpf.Program `ebpf:"symlink_begins"`
-	Truncated      *ebpf.Program `ebpf:"truncated"`
-	Truncated510   *ebpf.Program `ebpf:"truncated_5_10"`
-	TruncatedPath  *ebpf.Program `ebpf:"truncated_path"`
-	UnlinkBegins   *ebpf.Program `ebpf:"unlink_begins"`
-	UringEnded     *ebpf.Program `ebpf:"uring_ended"`
-	UringWritten   *ebpf.Program `ebpf:"uring_written"`
-	WrittenVectors *ebpf.Program `ebpf:"written_vectors"`
+	AioBegins        *ebpf.Program `ebpf:"aio_begins"`
+	AioEnded         *ebpf.Program `ebpf:"aio_ended"`
+	Allocated        *ebpf.Program `ebpf:"allocated"`
+	Cloned           *ebpf.Program `ebpf:"cloned"`
+	CloseEnter       *ebpf.Program `ebpf:"close_enter"`
+	Copied           *ebpf.Program `ebpf:"copied"`
+	CopyBegins       *ebpf.Program `ebpf:"copy_begins"`
+	CopyExit         *ebpf.Program `ebpf:"copy_exit"`
+	CreatExit        *ebpf.Program `ebpf:"creat_exit"`
+	CreationEnds     *ebpf.Program `ebpf:"creation_ends"`
+	CtimeChanged     *ebpf.Program `ebpf:"ctime_changed"`
+	CtimeGiven       *ebpf.Program `ebpf:"ctime_given"`
+	CtimeSame        *ebpf.Program `ebpf:"ctime_same"`
+	FallocateExit    *ebpf.Program `ebpf:"fallocate_exit"`
+	FileOpened       *ebpf.Program `ebpf:"file_opened"`
+	FileReleased     *ebpf.Program `ebpf:"file_released"`
+	FileWritten      *ebpf.Program `ebpf:"file_written"`
+	FtruncateExit    *ebpf.Program `ebpf:"ftruncate_exit"`
+	IoctlExit        *ebpf.Program `ebpf:"ioctl_exit"`
+	LinkBegins       *ebpf.Program `ebpf:"link_begins"`
+	LinkEnter        *ebpf.Program `ebpf:"link_enter"`
+	LinkExit         *ebpf.Program `ebpf:"link_exit"`
+	LinkatEnter      *ebpf.Program `ebpf:"linkat_enter"`
+	LinkatExit       *ebpf.Program `ebpf:"linkat_exit"`
+	Mapped           *ebpf.Program `ebpf:"mapped"`
+	MkdirBegins      *ebpf.Program `ebpf:"mkdir_begins"`
+	MkdirEnter       *ebpf.Program `ebpf:"mkdir_enter"`
+	MkdirExit        *ebpf.Program `ebpf:"mkdir_exit"`
+	MkdiratEnter     *ebpf.Program `ebpf:"mkdirat_enter"`
+	MkdiratExit      *ebpf.Program `ebpf:"mkdirat_exit"`
+	MknodBegins      *ebpf.Program `ebpf:"mknod_begins"`
+	MknodEnter       *ebpf.Program `ebpf:"mknod_enter"`
+	MknodExit        *ebpf.Program `ebpf:"mknod_exit"`
+	MknodatEnter     *ebpf.Program `ebpf:"mknodat_enter"`
+	MknodatExit      *ebpf.Program `ebpf:"mknodat_exit"`
+	MmapExit         *ebpf.Program `ebpf:"mmap_exit"`
+	ModeChanged      *ebpf.Program `ebpf:"mode_changed"`
+	OpenByHandleExit *ebpf.Program `ebpf:"open_by_handle_exit"`
+	OpenExit         *ebpf.Program `ebpf:"open_exit"`
+	Openat2Exit      *ebpf.Program `ebpf:"openat2_exit"`
+	OpenatExit       *ebpf.Program `ebpf:"openat_exit"`
+	OwnerChanged     *ebpf.Program `ebpf:"owner_changed"`
+	PwriteExit       *ebpf.Program `ebpf:"pwrite_exit"`
+	Pwritev2Exit     *ebpf.Program `ebpf:"pwritev2_exit"`
+	PwritevExit      *ebpf.Program `ebpf:"pwritev_exit"`
+	Removed          *ebpf.Program `ebpf:"removed"`
+	RenameBegins     *ebpf.Program `ebpf:"rename_begins"`
+	RenameEnter      *ebpf.Program `ebpf:"rename_enter"`
+	RenameExit       *ebpf.Program `ebpf:"rename_exit"`
+	Renameat2Enter   *ebpf.Program `ebpf:"renameat2_enter"`
+	Renameat2Exit    *ebpf.Program `ebpf:"renameat2_exit"`
+	RenameatEnter    *ebpf.Program `ebpf:"renameat_enter"`
+	RenameatExit     *ebpf.Program `ebpf:"renameat_exit"`
+	Renamed          *ebpf.Program `ebpf:"renamed"`
+	RmdirBegins      *ebpf.Program `ebpf:"rmdir_begins"`
+	RmdirEnter       *ebpf.Program `ebpf:"rmdir_enter"`
+	RmdirExit        *ebpf.Program `ebpf:"rmdir_exit"`
+	Self             *ebpf.Program `ebpf:"self"`
+	SendfileExit     *ebpf.Program `ebpf:"sendfile_exit"`
+	SpliceExit       *ebpf.Program `ebpf:"splice_exit"`
+	Spliced          *ebpf.Program `ebpf:"spliced"`
+	SymlinkBegins    *ebpf.Program `ebpf:"symlink_begins"`
+	SymlinkEnter     *ebpf.Program `ebpf:"symlink_enter"`
+	SymlinkExit      *ebpf.Program `ebpf:"symlink_exit"`
+	SymlinkatEnter   *ebpf.Program `ebpf:"symlinkat_enter"`
+	SymlinkatExit    *ebpf.Program `ebpf:"symlinkat_exit"`
+	Truncated        *ebpf.Program `ebpf:"truncated"`
+	Truncated510     *ebpf.Program `ebpf:"truncated_5_10"`
+	TruncatedPath    *ebpf.Program `ebpf:"truncated_path"`
+	UnlinkBegins     *ebpf.Program `ebpf:"unlink_begins"`
+	UnlinkEnter      *ebpf.Program `ebpf:"unlink_enter"`
+	UnlinkExit       *ebpf.Program `ebpf:"unlink_exit"`
+	UnlinkatEnter    *ebpf.Program `ebpf:"unlinkat_enter"`
+	UnlinkatExit     *ebpf.Program `ebpf:"unlinkat_exit"`
+	UringEnded       *ebpf.Program `ebpf:"uring_ended"`
+	UringWritten     *ebpf.Program `ebpf:"uring_written"`
+	WriteExit        *ebpf.Program `ebpf:"write_exit"`
+	WritevExit       *ebpf.Program `ebpf:"writev_exit"`
+	WrittenVectors   *ebpf.Program `ebpf:"written_vectors"`
 }
 
 func (p *filePrograms) Close() error {
@@ -446,31 +620,80 @@ func (p *filePrograms) Close() error {
 		p.AioEnded,
 		p.Allocated,
 		p.Cloned,
+		p.CloseEnter,
 		p.Copied,
 		p.CopyBegins,
+		p.CopyExit,
+		p.CreatExit,
 		p.CreationEnds,
+		p.CtimeChanged,
+		p.CtimeGiven,
+		p.CtimeSame,
+		p.FallocateExit,
 		p.FileOpened,
 		p.FileReleased,
 		p.FileWritten,
+		p.FtruncateExit,
+		p.IoctlExit,
 		p.LinkBegins,
+		p.LinkEnter,
+		p.LinkExit,
+		p.LinkatEnter,
+		p.LinkatExit,
 		p.Mapped,
 		p.MkdirBegins,
+		p.MkdirEnter,
+		p.MkdirExit,
+		p.MkdiratEnter,
+		p.MkdiratExit,
 		p.MknodBegins,
+		p.MknodEnter,
+		p.MknodExit,
+		p.MknodatEnter,
+		p.MknodatExit,
+		p.MmapExit,
 		p.ModeChanged,
+		p.OpenByHandleExit,
+		p.OpenExit,
+		p.Openat2Exit,
+		p.OpenatExit,
 		p.OwnerChanged,
+		p.PwriteExit,
+		p.Pwritev2Exit,
+		p.PwritevExit,
 		p.Removed,
 		p.RenameBegins,
+		p.RenameEnter,
+		p.RenameExit,
+		p.Renameat2Enter,
+		p.Renameat2Exit,
+		p.RenameatEnter,
+		p.RenameatExit,
 		p.Renamed,
 		p.RmdirBegins,
+		p.RmdirEnter,
+		p.RmdirExit,
 		p.Self,
+		p.SendfileExit,
+		p.SpliceExit,
 		p.Spliced,
 		p.SymlinkBegins,
+		p.SymlinkEnter,
+		p.SymlinkExit,
+		p.SymlinkatEnter,
+		p.SymlinkatExit,
 		p.Truncated,
 		p.Truncated510,
 		p.TruncatedPath,
 		p.UnlinkBegins,
+		p.UnlinkEnter,
+		p.UnlinkExit,
+		p.UnlinkatEnter,
+		p.UnlinkatExit,
 		p.UringEnded,
 		p.UringWritten,
+		p.WriteExit,
+		p.WritevExit,
 		p.WrittenVectors,
 	)
 }

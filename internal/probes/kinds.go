@@ -3,6 +3,7 @@
 package probes
 
 import (
+	"slices"
 	"strings"
 
 	"sensor/internal/events"
@@ -15,7 +16,7 @@ type decoder func(raw []byte, clock *Clock, env []string) (*events.Event, header
 // A variant is one way to see a kind: a set of programs that serve it together.
 type variant struct {
 	name     string
-	programs []string // alternatives with |: the first that the kernel takes, where hooks changed
+	programs []string // alternatives with |: the first that the kernel takes, where hooks changed; x| may be missing
 }
 
 // alternatives are the programs of which a variant needs one.
@@ -62,18 +63,25 @@ func kindRows() []kindRow {
 		}},
 		{events.KindFileCreate, decodeFile, []variant{
 			{"trampoline", []string{"file_opened", "mkdir_begins", "mknod_begins", "symlink_begins", "link_begins", "creation_ends"}},
+			{"tracepoint", slices.Concat([]string{"open_exit|", "openat_exit", "openat2_exit", "creat_exit|", "open_by_handle_exit"}, ctimes(), aroundCalls(creatingCalls()))},
 		}},
 		{events.KindFileWrite, decodeFile, []variant{
 			{"trampoline", []string{
 				"file_released", "file_written", "written_vectors", "copy_begins", "copied", "spliced", "cloned", "allocated", "mapped",
 				"truncated_path", "truncated|truncated_5_10", "aio_begins", "aio_ended", "uring_written", "uring_ended",
 			}},
+			{"tracepoint", []string{
+				"close_enter", "open_exit|", "openat_exit", "openat2_exit", "creat_exit|", "open_by_handle_exit", "write_exit", "pwrite_exit", "writev_exit",
+				"pwritev_exit", "pwritev2_exit", "sendfile_exit", "splice_exit", "copy_exit", "ftruncate_exit", "fallocate_exit", "mmap_exit", "ioctl_exit",
+			}},
 		}},
 		{events.KindFileRename, decodeFile, []variant{
 			{"trampoline", []string{"rename_begins", "renamed"}},
+			{"tracepoint", slices.Concat(ctimes(), aroundCalls(renamingCalls()))},
 		}},
 		{events.KindFileDelete, decodeFile, []variant{
 			{"trampoline", []string{"unlink_begins", "rmdir_begins", "removed"}},
+			{"tracepoint", slices.Concat(ctimes(), aroundCalls(deletingCalls()))},
 		}},
 		{events.KindFileAttributes, decodeFile, []variant{
 			{"trampoline", []string{"mode_changed", "owner_changed"}},

@@ -2,11 +2,13 @@
 
 package probes
 
+import "slices"
+
 // fileTable are the programs of bpf/file.bpf.c.
 func fileTable() []program {
 	const idmap = "struct user_namespace *|struct mnt_idmap *"
 	fileRange := []string{"struct file *", "loff_t", "struct file *", "loff_t", "loff_t|size_t", "unsigned int"}
-	return []program{
+	table := []program{
 		{
 			name: "file_opened", typ: "fentry", hook: "security_file_open", args: []string{"struct file *"},
 			since: "5.8", why: "every open, also io_uring's and by handle; the kernel says whether it has created the file",
@@ -128,5 +130,74 @@ func fileTable() []program {
 			name: "owner_changed", typ: "fexit", hook: "chown_common", args: []string{"const struct path *", "uid_t", "gid_t"},
 			since: "5.8", why: "every chown",
 		},
+		{
+			name: "ctime_changed", typ: "tp_btf", hook: "ctime_ns_xchg", args: []string{"struct inode *", "..."},
+			since: "6.13", why: "which inodes a call changes: every file system sets their ctimes here",
+		},
+		{
+			name: "ctime_same", typ: "tp_btf", hook: "ctime_xchg_skip", args: []string{"struct inode *", "..."},
+			since: "6.13", why: "likewise, for the second time in a clock tick",
+		},
+		{
+			name: "ctime_given", typ: "tp_btf", hook: "inode_set_ctime_to_ts", args: []string{"struct inode *", "..."},
+			since: "6.13", why: "likewise, where the file system has coarse times",
+		},
+		{
+			name: "close_enter", typ: "tracepoint", hook: "syscalls/sys_enter_close",
+			since: "5.11", why: "the last descriptor of a file is closed",
+		},
 	}
+	for _, call := range []struct{ program, call, why string }{
+		{"open_exit", "open", "the kernel says of the opened file whether it has created it"},
+		{"openat_exit", "openat", "likewise"},
+		{"openat2_exit", "openat2", "likewise"},
+		{"creat_exit", "creat", "likewise"},
+		{"open_by_handle_exit", "open_by_handle_at", "likewise"},
+		{"write_exit", "write", "how much was written, to the file of the descriptor"},
+		{"pwrite_exit", "pwrite64", "likewise"},
+		{"writev_exit", "writev", "likewise"},
+		{"pwritev_exit", "pwritev", "likewise"},
+		{"pwritev2_exit", "pwritev2", "likewise"},
+		{"sendfile_exit", "sendfile64", "likewise"},
+		{"splice_exit", "splice", "likewise"},
+		{"copy_exit", "copy_file_range", "likewise"},
+		{"ftruncate_exit", "ftruncate", "likewise"},
+		{"fallocate_exit", "fallocate", "likewise"},
+		{"mmap_exit", "mmap", "a shared mapping that can be written: stores there pass no hook"},
+		{"ioctl_exit", "ioctl", "FICLONE and FICLONERANGE"},
+	} {
+		table = append(table, program{name: call.program, typ: "tracepoint", hook: "syscalls/sys_exit_" + call.call, since: "5.15", why: call.why})
+	}
+	for _, call := range nameCalls() {
+		table = append(table,
+			program{name: call + "_enter", typ: "tracepoint", hook: "syscalls/sys_enter_" + call, since: "5.15", why: "the call begins: what is changed in it are names"},
+			program{name: call + "_exit", typ: "tracepoint", hook: "syscalls/sys_exit_" + call, since: "5.15", why: "it has succeeded: what is another name now"})
+	}
+	return table
+}
+
+// nameCalls are the system calls that change names. Where an architecture has
+// only the newer of two, the program of the older one is not needed.
+func nameCalls() []string {
+	return slices.Concat(creatingCalls(), deletingCalls(), renamingCalls())
+}
+
+func creatingCalls() []string {
+	return []string{"mkdir", "mkdirat", "mknod", "mknodat", "symlink", "symlinkat", "link", "linkat"}
+}
+
+func deletingCalls() []string { return []string{"unlink", "unlinkat", "rmdir"} }
+
+func renamingCalls() []string { return []string{"rename", "renameat", "renameat2"} }
+
+// ctimes are the tracepoints that say which inodes a call changes.
+func ctimes() []string { return []string{"ctime_changed", "ctime_same", "ctime_given"} }
+
+// aroundCalls are the programs at the begin and the end of each call that the architecture has.
+func aroundCalls(calls []string) []string {
+	var steps []string
+	for _, call := range calls {
+		steps = append(steps, call+"_exit|", call+"_enter|") // the end first: without it a begin would wait
+	}
+	return steps
 }

@@ -5,6 +5,7 @@ package probes
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"sensor/internal/events"
 )
@@ -39,7 +40,7 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 				service.Err = fmt.Errorf("variant %s: %w", v.name, err)
 				break
 			}
-			if fresh {
+			if fresh && name != "" {
 				attached = append(attached, name)
 			}
 		}
@@ -79,6 +80,11 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 func (s *Source) attachOne(names []string, known map[string]program) (name string, fresh bool, err error) {
 	var errs []error
 	for _, name = range names {
+		if name == "" && errors.Is(errors.Join(errs...), os.ErrNotExist) {
+			return "", false, nil // this architecture has no such hook
+		} else if name == "" {
+			break
+		}
 		if s.attached(name) {
 			return name, false, nil
 		}

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The file family where the kernel has no trampolines: system calls say that a
+ * thread is about to change names, the tracepoints at which every file system
+ * sets a ctime (Linux 6.13) say of which inodes, and when the call has succeeded
+ * their dentries say what has changed. So names are the kernel's here, too.
+ */
+#ifndef SENSOR_FILE_CALLS_H
+#define SENSOR_FILE_CALLS_H
+
+/* ---- what a call was given, at its end ---- */
+
+struct pt_regs___x86 {
+	unsigned long di, si, dx, r10, r8;
+} __attribute__((preserve_access_index));
+struct pt_regs___arm64 {
+	__u64 regs[31];
+	__u64 orig_x0;
+} __attribute__((preserve_access_index));
+
+/* The n-th argument of the current system call, from 0. */
+static __always_inline __u64 argument(int n)
+{
+	void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs___arm64 *arm64 = regs;
+	struct pt_regs___x86 *x86 = regs;
+
+	if (bpf_core_field_exists(arm64->orig_x0))
+		return n ? BPF_CORE_READ(arm64, regs[n]) : BPF_CORE_READ(arm64, orig_x0);
+	switch (n) {
+	case 0:
+		return BPF_CORE_READ(x86, di);
+	case 1:
+		return BPF_CORE_READ(x86, si);
+	case 2:
+		return BPF_CORE_READ(x86, dx);
+	case 3:
+		return BPF_CORE_READ(x86, r10);
+	}
+	return BPF_CORE_READ(x86, r8);
+}
+
+/* ---- content ---- */
+
+/* Since Linux 6.2 a pointer can be given its type, and be followed without a call for each step. */
+extern void *bpf_rdonly_cast(const void *pointer, __u32 type) __weak __ksym;
+
+/* What the current task has written through a descriptor. */
+static __always_inline int descriptor_changed(__u32 descriptor, __s64 bytes, __u32 number)
+{
+	struct file *file;
+	struct write_key key;
+	struct written *w;
+
+	if (stopped || bytes < 0)
+		return 0;
+	file = file_at(descriptor);
+	if (!file)
+		return 0;
+	if (bpf_rdonly_cast) {
+		file = bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file));
+		if ((file->f_inode->i_mode & S_IFMT) != S_IFREG)
+			return 0;
+		key.inode = file->f_inode->i_ino;
+		key.device = file->f_inode->i_sb->s_dev;
+		key.generation = file->f_inode->i_generation;
+		key.tgid = actor_tgid();
+		key.pad = 0;
+		w = bpf_map_lookup_elem(&writes, &key);
+		if (w) {
+			add(w, bytes, number, 0);
+			return 0;
+		}
+	}
+	return file_changed(file, bytes, number, 0);
+}
+
+#define WRITES(name, call, descriptor, number)						\
+	SEC("tracepoint/syscalls/sys_exit_" #call)					\
+	int name(struct syscall_exit *ctx)						\
+	{										\
+		if (ctx->result <= 0)							\
+			return 0;							\
+		return descriptor_changed(argument(descriptor), ctx->result, number);	\
+	}
+
+WRITES(write_exit, write, 0, 1)
+WRITES(pwrite_exit, pwrite64, 0, 1)
+WRITES(writev_exit, writev, 0, 1)
+WRITES(pwritev_exit, pwritev, 0, 1)
+WRITES(pwritev2_exit, pwritev2, 0, 1)
+WRITES(sendfile_exit, sendfile64, 0, 1)
+WRITES(splice_exit, splice, 2, 1)
+WRITES(copy_exit, copy_file_range, 2, 1)
+
+SEC("tracepoint/syscalls/sys_exit_ftruncate")
+int ftruncate_exit(struct syscall_exit *ctx)
+{
+	return ctx->result ? 0 : descriptor_changed(argument(0), 0, 0);
+}
+
+SEC("tracepoint/syscalls/sys_exit_fallocate")
+int fallocate_exit(struct syscall_exit *ctx)
+{
+	return ctx->result ? 0 : descriptor_changed(argument(0), 0, 0);
+}
+
+SEC("tracepoint/syscalls/sys_exit_mmap")
+int mmap_exit(struct syscall_exit *ctx)
+{
+	__u64 type = argument(3) & MAP_TYPE;
+	struct file *file;
+
+	if (stopped || (__u64)ctx->result > -4096UL || !(argument(2) & PROT_WRITE) || (type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
+		return 0;
+	file = file_at(argument(4));
+	if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
+		return 0;
+	return file_changed(file, 0, 0, WRITES_UNSEEN);
+}
+
+/* _IOW(0x94, 9, int) and _IOW(0x94, 13, struct file_clone_range), part of the kernel's ABI */
+#define FICLONE 0x40049409
+#define FICLONERANGE 0x4020940d
+
+SEC("tracepoint/syscalls/sys_exit_ioctl")
+int ioctl_exit(struct syscall_exit *ctx)
+{
+	__u32 command = argument(1);
+	struct file *file;
+
+	if (ctx->result || (command != FICLONE && command != FICLONERANGE) || stopped)
+		return 0;
+	file = file_at(argument(0));
+	return file ? file_changed(file, 0, 1, WRITES_UNSEEN) : 0;
+}
+
+/* Linux 6.13 (08ef26ea9ab3) counts references in another way. */
+struct file_ref {
+	struct {
+		__s64 counter;
+	} refcnt;
+} __attribute__((preserve_access_index));
+struct file___6_13 {
+	struct file_ref f_ref;
+} __attribute__((preserve_access_index));
+struct file___5_10 {
+	struct {
+		__s64 counter;
+	} f_count;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool last_reference(struct file *file)
+{
+	struct file___6_13 *later = (void *)file;
+	struct file___5_10 *earlier = (void *)file;
+
+	if (bpf_core_field_exists(later->f_ref))
+		return BPF_CORE_READ(later, f_ref.refcnt.counter) == 0;
+	return BPF_CORE_READ(earlier, f_count.counter) == 1;
+}
+
+/* The descriptor is about to be closed. What is closed otherwise (dup2, close_range, exec) user space tells later. */
+SEC("tracepoint/syscalls/sys_enter_close")
+int close_enter(struct syscall_enter *ctx)
+{
+	struct file *file;
+
+	if (stopped)
+		return 0;
+	file = file_at(ctx->args[0]);
+	if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) || !last_reference(file))
+		return 0;
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFREG)
+		return 0;
+	return released(file);
+}
+
+/* ---- open ---- */
+
+#define O_TRUNC 01000
+
+static __always_inline int open_ended(struct syscall_exit *ctx, __u64 flags)
+{
+	struct file *file;
+
+	if (stopped || ctx->result < 0)
+		return 0;
+	file = file_at(ctx->result);
+	if (!file)
+		return 0;
+	if (BPF_CORE_READ(file, f_mode) & FMODE_CREATED) {
+		if (!BPF_CORE_READ(file, f_inode, i_nlink)) /* O_TMPFILE has no name yet */
+			return 0;
+		return created(BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+	}
+	if (flags & O_TRUNC)
+		return file_changed(file, 0, 0, 0);
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_open")
+int open_exit(struct syscall_exit *ctx)
+{
+	return open_ended(ctx, argument(1));
+}
+
+SEC("tracepoint/syscalls/sys_exit_openat")
+int openat_exit(struct syscall_exit *ctx)
+{
+	return open_ended(ctx, argument(2));
+}
+
+SEC("tracepoint/syscalls/sys_exit_openat2")
+int openat2_exit(struct syscall_exit *ctx)
+{
+	__u64 flags = 0;
+
+	bpf_probe_read_user(&flags, sizeof(flags), (void *)argument(2)); /* struct open_how begins with it */
+	return open_ended(ctx, flags);
+}
+
+SEC("tracepoint/syscalls/sys_exit_creat")
+int creat_exit(struct syscall_exit *ctx)
+{
+	return open_ended(ctx, O_TRUNC);
+}
+
+SEC("tracepoint/syscalls/sys_exit_open_by_handle_at")
+int open_by_handle_exit(struct syscall_exit *ctx)
+{
+	return open_ended(ctx, argument(2));
+}
+
+/* ---- names ---- */
+
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define ALIASES 3 /* of an inode with several names */
+#define SEEN_MAX 16
+
+/* A name of an inode whose ctime was set in the call, as it was then. */
+struct seen {
+	__u64 inode, dentry, parent; /* dentry is 0 if it had no name yet */
+	__u32 mode;
+	__u8 overlay, pad[3];
+	struct stat stat;
+	__u8 name[NAME_MAX_LEN];
+};
+
+/* A thread's call that changes names. */
+struct names {
+	__u32 kind; /* 0 outside of a call */
+	__u32 exchange;
+	__u32 n;
+	__u32 overlay; /* some are of an overlay: the others are of what lies below */
+	struct seen seen[SEEN_MAX];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u64); /* pid_tgid */
+	__type(value, struct names);
+} calls SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct names);
+} no_names SEC(".maps");
+
+static __always_inline int call_begins(__u32 kind, bool exchange)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct names *call;
+	__u32 zero = 0;
+
+	if (stopped || !wants(kind) || id >> 32 == self_tgid)
+		return 0;
+	call = bpf_map_lookup_elem(&calls, &id);
+	if (!call) {
+		call = bpf_map_lookup_elem(&no_names, &zero);
+		if (!call || bpf_map_update_elem(&calls, &id, call, BPF_ANY))
+			return 0;
+		call = bpf_map_lookup_elem(&calls, &id);
+		if (!call)
+			return 0;
+	}
+	call->kind = kind;
+	call->exchange = exchange;
+	call->overlay = call->n = 0;
+	return 0;
+}
+
+struct hlist_node {
+	struct hlist_node *next;
+} __attribute__((preserve_access_index));
+struct inode___names {
+	struct {
+		struct hlist_node *first;
+	} i_dentry;
+} __attribute__((preserve_access_index));
+union dentry_u {
+	struct hlist_node d_alias;
+} __attribute__((preserve_access_index));
+struct dentry___alias {
+	struct hlist_node d_alias;
+} __attribute__((preserve_access_index));
+struct dentry___alias_7_1 {
+	union {
+		struct hlist_node d_alias;
+	} d_u;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct dentry *dentry_of(struct hlist_node *alias)
+{
+	if (!alias)
+		return NULL;
+	if (bpf_core_field_exists(((struct dentry___alias_7_1 *)0)->d_u))
+		return (void *)alias - bpf_core_field_offset(struct dentry___alias_7_1, d_u.d_alias);
+	return (void *)alias - bpf_core_field_offset(struct dentry___alias, d_alias);
+}
+
+static __always_inline struct hlist_node *first_alias(struct inode *inode)
+{
+	return BPF_CORE_READ((struct inode___names *)inode, i_dentry.first);
+}
+
+static __always_inline void see(struct names *call, struct inode *inode, struct dentry *dentry, bool overlay)
+{
+	struct seen *s;
+	__u32 n = call->n;
+
+	if (n >= SEEN_MAX)
+		return;
+	s = &call->seen[n];
+	s->inode = (__u64)inode;
+	s->dentry = (__u64)dentry;
+	s->overlay = overlay;
+	s->mode = BPF_CORE_READ(inode, i_mode);
+	stat_fill(&s->stat, inode);
+	if (dentry) {
+		s->parent = (__u64)BPF_CORE_READ(dentry, d_parent);
+		bpf_probe_read_kernel_str(s->name, sizeof(s->name), BPF_CORE_READ(dentry, d_name.name));
+	}
+	call->n = n + 1;
+}
+
+/* An inode's ctime is set: in a call that changes names, it is of what is named, of what was, or of a directory. */
+static __noinline int ctime_set(struct inode *inode)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct names *call = bpf_map_lookup_elem(&calls, &id);
+	struct hlist_node *alias;
+	bool overlay;
+	int i;
+
+	if (!call || !call->kind || stopped)
+		return 0;
+	for (i = 0; i < SEEN_MAX; i++)
+		if (i < call->n && call->seen[i].inode == (__u64)inode)
+			return 0;
+	overlay = BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
+	if (overlay)
+		call->overlay = 1;
+	alias = first_alias(inode);
+	if (!alias) {
+		see(call, inode, NULL, overlay);
+		return 0;
+	}
+	for (i = 0; i < ALIASES && alias; i++) {
+		see(call, inode, dentry_of(alias), overlay);
+		alias = BPF_CORE_READ(alias, next);
+	}
+	return 0;
+}
+
+SEC("tp_btf/ctime_ns_xchg")
+int BPF_PROG(ctime_changed, struct inode *inode)
+{
+	return ctime_set(inode);
+}
+
+SEC("tp_btf/ctime_xchg_skip")
+int BPF_PROG(ctime_same, struct inode *inode)
+{
+	return ctime_set(inode);
+}
+
+SEC("tp_btf/inode_set_ctime_to_ts")
+int BPF_PROG(ctime_given, struct inode *inode)
+{
+	return ctime_set(inode);
+}
+
+/* A mount of a file system: Linux 6.18 (cef2be3ed4ab) keeps them in another list. */
+struct super_block___mounts {
+	struct mount *s_mounts;
+} __attribute__((preserve_access_index));
+struct mount___6_18 {
+	struct mount *mnt_next_for_sb;
+} __attribute__((preserve_access_index));
+struct list_head {
+	struct list_head *next;
+} __attribute__((preserve_access_index));
+struct super_block___6_13 {
+	struct list_head s_mounts;
+} __attribute__((preserve_access_index));
+struct mount___6_13 {
+	struct list_head mnt_instance;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct mount *next_mount(struct super_block *sb, struct mount *after)
+{
+	struct list_head *node;
+
+	if (bpf_core_field_exists(((struct mount___6_18 *)0)->mnt_next_for_sb)) {
+		if (after)
+			return BPF_CORE_READ((struct mount___6_18 *)after, mnt_next_for_sb);
+		return BPF_CORE_READ((struct super_block___mounts *)sb, s_mounts);
+	}
+	if (after)
+		node = BPF_CORE_READ((struct mount___6_13 *)after, mnt_instance.next);
+	else
+		node = BPF_CORE_READ((struct super_block___6_13 *)sb, s_mounts.next);
+	if (node == (void *)sb + bpf_core_field_offset(struct super_block___6_13, s_mounts))
+		return NULL;
+	return (void *)node - bpf_core_field_offset(struct mount___6_13, mnt_instance);
+}
+
+/* Whether the dentry lies below what the mount shows. */
+static __always_inline bool shows(struct mount *m, struct dentry *dentry)
+{
+	struct dentry *root = BPF_CORE_READ(m, mnt.mnt_root), *parent;
+	int i;
+
+	if (BPF_CORE_READ(root, d_parent) == root)
+		return true;
+	for (i = 0; i < 128; i++) {
+		if (dentry == root)
+			return true;
+		parent = BPF_CORE_READ(dentry, d_parent);
+		if (parent == dentry)
+			return false;
+		dentry = parent;
+	}
+	return false;
+}
+
+/*
+ * The mount through which the task sees the dentry: that of its working directory
+ * or its root if they can be, else the first in its namespace.
+ */
+static __noinline struct vfsmount *mount_for(struct dentry *dentry)
+{
+	struct super_block *sb = BPF_CORE_READ(dentry, d_sb);
+	struct task_struct *task = current_task();
+	struct mnt_namespace *ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
+	struct vfsmount *mnt = BPF_CORE_READ(task, fs, pwd.mnt);
+	struct mount *m = NULL;
+	int i;
+
+	if (BPF_CORE_READ(mnt, mnt_sb) == sb && shows(mount_of(mnt), dentry))
+		return mnt;
+	mnt = BPF_CORE_READ(task, fs, root.mnt);
+	if (BPF_CORE_READ(mnt, mnt_sb) == sb && shows(mount_of(mnt), dentry))
+		return mnt;
+	for (i = 0; i < 64; i++) {
+		m = next_mount(sb, m);
+		if (!m)
+			break;
+		if (BPF_CORE_READ(m, mnt_ns) == ns && shows(m, dentry))
+			return (void *)m + bpf_core_field_offset(struct mount, mnt);
+	}
+	return NULL;
+}
+
+static __always_inline bool is_gone(struct dentry *dentry)
+{
+	return !BPF_CORE_READ(dentry, d_hash.pprev) || !BPF_CORE_READ(dentry, d_inode);
+}
+
+/* Whether the name that was seen is another one now. */
+static __always_inline bool has_moved(struct seen *s)
+{
+	struct dentry *dentry = (void *)s->dentry;
+	__u8 name[NAME_MAX_LEN] = {};
+	int i;
+
+	if (!dentry || is_gone(dentry))
+		return false;
+	if ((__u64)BPF_CORE_READ(dentry, d_parent) != s->parent)
+		return true;
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+	for (i = 0; i < NAME_MAX_LEN; i++) {
+		if (name[i] != s->name[i])
+			return true;
+		if (!name[i])
+			break;
+	}
+	return false;
+}
+
+static __noinline int creation_ended(struct names *call)
+{
+	struct dentry *dentry;
+	struct vfsmount *mnt;
+	struct seen *s;
+	int i;
+
+	for (i = 0; i < SEEN_MAX && i < call->n; i++) {
+		s = &call->seen[i];
+		if (s->overlay != call->overlay)
+			continue;
+		dentry = dentry_of(first_alias((void *)s->inode));
+		if (!dentry || (__u64)dentry == s->dentry)
+			continue; /* the directory, or another name of a link */
+		mnt = mount_for(dentry);
+		if (mnt)
+			return created(mnt, dentry);
+	}
+	return 0;
+}
+
+static __noinline int deletion_ended(struct names *call)
+{
+	struct subject what = { .kind = KIND_FILE_DELETE };
+	struct dentry *dentry;
+	struct seen *s;
+	int i;
+
+	for (i = 0; i < SEEN_MAX && i < call->n; i++) {
+		s = &call->seen[i];
+		if (s->overlay != call->overlay || !s->dentry)
+			continue;
+		dentry = (void *)s->dentry;
+		if (!is_gone(dentry))
+			continue;
+		what.dentry = (void *)s->parent;
+		what.mnt = mount_for(what.dentry);
+		if (!what.mnt || !is_kept(s->mode) || !in_scope_of(what.mnt, BPF_CORE_READ(what.dentry, d_sb)))
+			return 0;
+		what.name = (void *)s->name; /* the dentry may be of another by now */
+		what.stat = s->stat;
+		root_fill(&what);
+		return tell(&what);
+	}
+	return 0;
+}
+
+static __noinline int rename_ended(struct names *call)
+{
+	struct subject what = { .kind = KIND_FILE_RENAME };
+	bool replaced = false;
+	struct inode *inode;
+	struct seen *s;
+	int i;
+
+	for (i = 0; i < SEEN_MAX && i < call->n; i++) {
+		s = &call->seen[i];
+		if (s->overlay == call->overlay && s->dentry && is_gone((void *)s->dentry))
+			replaced = true;
+	}
+	what.flags = call->exchange ? FLAG_EXCHANGED : replaced ? FLAG_REPLACED : 0;
+	root_fill(&what);
+	for (i = 0; i < SEEN_MAX && i < call->n; i++) {
+		s = &call->seen[i];
+		if (s->overlay != call->overlay || !has_moved(s))
+			continue;
+		what.dentry = (void *)s->dentry;
+		inode = (void *)s->inode;
+		what.mnt = mount_for(what.dentry);
+		if (!what.mnt || !in_scope(what.mnt, inode))
+			continue;
+		what.original_dir = (void *)s->parent;
+		what.original_mnt = what.mnt;
+		what.original_name = (void *)s->name;
+		stat_fill(&what.stat, inode);
+		tell(&what);
+	}
+	return 0;
+}
+
+static __always_inline int call_ended(struct syscall_exit *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct names *call = bpf_map_lookup_elem(&calls, &id);
+
+	if (!call || !call->kind)
+		return 0;
+	if (!stopped && !ctx->result) {
+		cpu_hold();
+		if (call->kind == KIND_FILE_CREATE)
+			creation_ended(call);
+		else if (call->kind == KIND_FILE_DELETE)
+			deletion_ended(call);
+		else
+			rename_ended(call);
+		cpu_release();
+	}
+	call->kind = 0; /* kept for the thread's next call */
+	return 0;
+}
+
+#define NAMES(call, kind, exchange)				\
+	SEC("tracepoint/syscalls/sys_enter_" #call)		\
+	int call##_enter(struct syscall_enter *ctx)		\
+	{							\
+		return call_begins(kind, exchange);		\
+	}							\
+	SEC("tracepoint/syscalls/sys_exit_" #call)		\
+	int call##_exit(struct syscall_exit *ctx)		\
+	{							\
+		return call_ended(ctx);				\
+	}
+
+NAMES(mkdir, KIND_FILE_CREATE, false)
+NAMES(mkdirat, KIND_FILE_CREATE, false)
+NAMES(mknod, KIND_FILE_CREATE, false)
+NAMES(mknodat, KIND_FILE_CREATE, false)
+NAMES(symlink, KIND_FILE_CREATE, false)
+NAMES(symlinkat, KIND_FILE_CREATE, false)
+NAMES(link, KIND_FILE_CREATE, false)
+NAMES(linkat, KIND_FILE_CREATE, false)
+NAMES(unlink, KIND_FILE_DELETE, false)
+NAMES(unlinkat, KIND_FILE_DELETE, false)
+NAMES(rmdir, KIND_FILE_DELETE, false)
+NAMES(rename, KIND_FILE_RENAME, false)
+NAMES(renameat, KIND_FILE_RENAME, false)
+NAMES(renameat2, KIND_FILE_RENAME, ctx->args[4] & RENAME_EXCHANGE)
+
+#endif
