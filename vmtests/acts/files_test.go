@@ -3,6 +3,8 @@
 package acts
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"testing"
 )
@@ -92,4 +94,62 @@ func TestCheckWithoutFiles(t *testing.T) {
 		docs = slices.Insert(docs, 6+i, fileDocument(action, "/d/a", nil))
 	}
 	expectErrors(t, Check(r, docs), nil)
+}
+
+// checkObeyed holds an act to what it says of files: all of it can be true at
+// once, and each document counts.
+func checkObeyed(t *testing.T, r Result) {
+	docs := obeyed(r)
+	expectErrors(t, Check(r, docs), nil)
+	for i, d := range docs {
+		if !file(text(d, "event.action")) {
+			continue
+		}
+		said := text(d, "event.action") + " of " + text(d, "file.path")
+		if Check(r, slices.Delete(slices.Clone(docs), i, i+1)) == nil {
+			t.Errorf("content without %s", said)
+		}
+		if Check(r, slices.Insert(slices.Clone(docs), i, d)) == nil {
+			t.Errorf("content with a second %s", said)
+		}
+	}
+}
+
+// obeyed makes the documents that an act expects.
+func obeyed(r Result) (docs []map[string]any) {
+	rank := map[string]int{"fork": 1, "exec": 2, "end": 4}
+	list := slices.SortedStableFunc(slices.Values(r.Expect), func(a, b Expectation) int {
+		of := func(e Expectation) int { return cmp.Or(rank[e.Action], 3) }
+		root := func(e Expectation) int {
+			if e.PID == r.PID {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(of(a), of(b)), cmp.Compare(root(a), root(b)))
+	})
+	for _, e := range list {
+		d := map[string]any{"event.action": e.Action, "process.pid": float64(e.PID)}
+		maps.Copy(d, e.Fields)
+		for field, value := range d {
+			switch v := value.(type) {
+			case nil:
+				delete(d, field)
+			case map[string]any:
+				if end, ok := v["$ends"].(string); ok {
+					d[field] = "/some" + end
+				}
+				if least, ok := v["$least"]; ok {
+					d[field] = least
+				}
+			}
+		}
+		for _, a := range r.Also {
+			if a.Action == e.Action && a.PID == e.PID {
+				maps.Copy(d, a.Fields)
+			}
+		}
+		docs = append(docs, d)
+	}
+	return docs
 }

@@ -42,7 +42,7 @@ void said_first(const struct file *f);
 void said_summary(const struct file *f, long long bytes, long long count); /* before the last close; UNSEEN: bytes absent, count not said */
 /* Where not the file's release by the writer tells it, but its end: stat's fields are then not said. */
 void said_late_summary(const struct file *f, long long bytes, long long count);
-void may_late_summary(const struct file *f);
+void may_late_summary(const struct file *f, long long bytes, long long count);
 void said_written(const struct file *f, long long bytes, long long count); /* the first and the summary */
 enum { REPLACED = 1, EXCHANGED = 2 };
 void said_renamed(const struct file *f, const char *from, int what); /* f as it is after that */

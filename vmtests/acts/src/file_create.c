@@ -148,7 +148,7 @@ static void truncates_empty(void)
 	str("file.path", f.path);
 	no("sensor.file.summary");
 	said();
-	may_late_summary(&f);
+	may_late_summary(&f, 0, 0);
 }
 
 static void truncates_handle(void)

@@ -268,11 +268,13 @@ static void long_name(void)
 /* Longer than any path: the end of it and a mark. */
 static void deep(void)
 {
-	char *name = format("%0250d", 7);
+	char *name = NULL, *above;
 	struct file f;
 	int fd;
 
 	for (int i = 0; i < 20; i++) {
+		above = name;
+		name = format("%0250d", i);
 		if (i < 14) {
 			given_dir(name);
 		} else if (mkdir(name, 0755)) { /* about here the path gets too long */
@@ -288,7 +290,7 @@ static void deep(void)
 	fd = open("deep.txt", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		die("create a file");
-	f = file_as(fd, format("/%s/%s/deep.txt", name, name));
+	f = file_as(fd, format("/%s/%s/deep.txt", above, name));
 	f.cut = true;
 	said_created(&f);
 	put_text(fd, "hello");

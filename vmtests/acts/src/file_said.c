@@ -125,11 +125,11 @@ void said_late_summary(const struct file *f, long long bytes, long long count)
 	said();
 }
 
-void may_late_summary(const struct file *f)
+void may_late_summary(const struct file *f, long long bytes, long long count)
 {
 	may(FILE_WRITE, f->pid);
 	str("file.path", f->path);
-	yes("sensor.file.summary");
+	put_writes(bytes, count);
 	said();
 }
 

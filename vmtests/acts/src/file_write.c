@@ -207,7 +207,7 @@ static void by_truncate(void)
 		die("truncate");
 	f = file_at("old.txt");
 	said_first(&f);
-	may_late_summary(&f);
+	may_late_summary(&f, 0, 0);
 }
 
 static void by_ftruncate(void)
