@@ -117,7 +117,7 @@ func checkObeyed(t *testing.T, r Result) {
 
 // obeyed makes the documents that an act expects.
 func obeyed(r Result) (docs []map[string]any) {
-	rank := map[string]int{"fork": 1, "exec": 2, "end": 4}
+	rank := map[string]int{"fork": 1, "already_running": 1, "exec": 2, "end": 4}
 	list := slices.SortedStableFunc(slices.Values(r.Expect), func(a, b Expectation) int {
 		of := func(e Expectation) int { return cmp.Or(rank[e.Action], 3) }
 		root := func(e Expectation) int {

@@ -7,6 +7,7 @@
 #define ACT_H
 
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64 /* 32-bit programs see the same inode numbers */
 
 #include <errno.h>
 #include <fcntl.h>

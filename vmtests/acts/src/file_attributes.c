@@ -4,6 +4,10 @@
 
 #include <sys/xattr.h>
 
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
 /* Of the file old.txt that is as it was before the call. */
 static void changed(const char *what, long result)
 {
@@ -61,6 +65,12 @@ static void by_fchmodat(void)
 	changed("fchmodat", syscall(SYS_fchmodat, AT_FDCWD, "old.txt", 0640));
 }
 
+static void by_fchmodat2(void)
+{
+	given("old.txt", "hello");
+	changed("fchmodat2", syscall(SYS_fchmodat2, AT_FDCWD, "old.txt", 0604, AT_SYMLINK_NOFOLLOW));
+}
+
 static void by_fchown(void)
 {
 	int fd = given_open();
@@ -103,7 +113,7 @@ static void sets_xattr_open(void)
 static void removes_xattr(void)
 {
 	given("old.txt", "hello");
-	changed("setxattr", setxattr("old.txt", "user.act", "value", 5, 0));
+	changed("setxattr", lsetxattr("old.txt", "user.act", "value", 5, 0));
 	changed("removexattr", removexattr("old.txt", "user.act"));
 }
 
@@ -119,7 +129,6 @@ static void sets_times(void)
 	may_attributes(&f);
 }
 
-/* The attributes of a file whose name is gone, and no failure of any. */
 static void fails(void)
 {
 	given("old.txt", "hello");
@@ -140,6 +149,7 @@ const struct act file_attributes_acts[] = {
 #endif
 	{ "file-attributes-fchmod", by_fchmod, "fchmod", NULL },
 	{ "file-attributes-fchmodat", by_fchmodat, "fchmodat", NULL },
+	{ "file-attributes-fchmodat2", by_fchmodat2, "fchmodat2", NULL },
 	{ "file-attributes-fchown", by_fchown, "fchown of the group alone", NULL },
 	{ "file-attributes-fchownat", by_fchownat, "fchownat of the user alone", NULL },
 	{ "file-attributes-directory", of_directory, "chmod of a directory", NULL },

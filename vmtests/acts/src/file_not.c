@@ -94,6 +94,7 @@ static void names_fail(void)
 	failed("mkdir", mkdir("below", 0755), EEXIST);
 	failed("mkdir", mkdir("none/none", 0755), ENOENT);
 	failed("link", link("none", "new"), ENOENT);
+	failed("link", link("below", "new"), EPERM);
 	failed("link", link("old.txt", "below/inside"), EEXIST);
 	failed("symlink", symlink("old.txt", "below"), EEXIST);
 	failed("mknod", mknod("old.txt", S_IFREG | 0644, 0), EEXIST);
@@ -185,6 +186,21 @@ static void read_mapping(void)
 	close_file(fd);
 }
 
+/* It could be made writable, and is not. */
+static void read_mapping_of_writer(void)
+{
+	char *at;
+	int fd;
+
+	given("old.txt", "hello");
+	fd = open_file("old.txt", O_RDWR);
+	at = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED || *at != 'h')
+		die("map a file");
+	munmap(at, 4096);
+	close_file(fd);
+}
+
 /* Neither file, directory nor symbolic link. */
 static void special(void)
 {
@@ -214,6 +230,7 @@ const struct act file_not_acts[] = {
 	{ "file-not-memory", memory, "a memfd is written: nothing", NULL },
 	{ "file-not-private", private_mapping, "a private mapping is written: nothing", NULL },
 	{ "file-not-mapped", read_mapping, "a shared mapping for reading: nothing", NULL },
+	{ "file-not-mapped-writer", read_mapping_of_writer, "a shared mapping for reading of a descriptor for writing: nothing", NULL },
 	{ "file-not-special", special, "FIFOs and devices that are made, written, renamed and removed: nothing", NULL },
 	{ 0 },
 };

@@ -205,11 +205,11 @@ static int opens_and_writes(void *arg)
 	return 0;
 }
 
-/* One table of descriptors: what the child opens the parent writes and closes. */
+/* One table of descriptors: what the child opens the parent writes and closes. What is said shares memory as well: the parent waits. */
 static void shared_table(void)
 {
 	struct writer w = { 0 };
-	pid_t pid = clone(opens_and_writes, stack + sizeof(stack), CLONE_FILES | CLONE_VM | SIGCHLD, &w);
+	pid_t pid = clone(opens_and_writes, stack + sizeof(stack), CLONE_FILES | CLONE_VM | CLONE_VFORK | SIGCHLD, &w);
 	struct file f;
 
 	if (pid < 0)
@@ -312,6 +312,18 @@ static int is_killed(void *arg)
 	return 0;
 }
 
+/* Opened before the sensor was there. */
+static void older(void)
+{
+	int fd = open("old.txt", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		die("create a file");
+	put_text(fd, "hello");
+	wait_for_sensor();
+	write_done(fd, " world");
+}
+
 static void killed(void)
 {
 	reap(child(is_killed, NULL));
@@ -331,5 +343,6 @@ const struct act file_shared_acts[] = {
 	{ "file-write-dup", duplicated, "the sum is told by the last close of all duplicates", NULL },
 	{ "file-write-exit", ended, "the end of the process tells the sum", NULL },
 	{ "file-write-killed", killed, "likewise of a killed one", NULL },
+	{ "file-write-older", older, "a descriptor that is older than the sensor is written", "older" },
 	{ 0 },
 };
