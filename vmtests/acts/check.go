@@ -285,6 +285,20 @@ func summary(d document) string {
 		text(d.body, "process.executable"), show(args), integer(d.body, "process.parent.pid"), show(code))
 }
 
+// wanted is what was said, or of a file what tells it from others: its fields are many.
+func wanted(e Expectation) string {
+	if !file(e.Action) {
+		return show(e.Fields)
+	}
+	fields := map[string]any{}
+	for _, field := range []string{"file.path", "file.Ext.original.path", "file.Ext.write.bytes", "sensor.file.summary"} {
+		if value := e.Fields[field]; value != nil {
+			fields[strings.TrimPrefix(field, "file.")] = value
+		}
+	}
+	return show(fields)
+}
+
 func end(d document, which string) string {
 	return net.JoinHostPort(text(d.body, which+".ip"), strconv.Itoa(integer(d.body, which+".port")))
 }

@@ -56,7 +56,7 @@ func TestCheckFiles(t *testing.T) {
 		{name: "an action without a word", change: with(fileDocument("attributes_modified", "/d/c", nil)), want: []string{"attributes_modified of 11: not expected"}},
 		{name: "renamed from inside", change: with(fileDocument("rename", "/y", map[string]any{"file.Ext.original.path": "/d/c"})),
 			want: []string{`rename of 11: not expected: file "/y", original "/d/c"`}},
-		{name: "one too few", change: replace(1), want: []string{"creation of 11: no document"}},
+		{name: "one too few", change: replace(1), want: []string{`creation of 11: no document of {"path":"/d/a"}`}},
 		{name: "no sum", change: replace(2), want: []string{"modification of 11: no document"}},
 		{name: "two sums", change: with(sum("/d/a", 5)), want: []string{`modification of 11: not expected: file "/d/a", original "", summary true`}},
 		{name: "another sum", change: replace(2, sum("/d/a", 6)), want: []string{"modification of 11: file.Ext.write.bytes is 6, expected 5"}},
