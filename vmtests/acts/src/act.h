@@ -112,6 +112,9 @@ struct gate {
 void gate_make(struct gate *g);
 void gate_open(struct gate *g);
 void gate_wait(struct gate *g);
+/* A descriptor for another process, over a socket of AF_UNIX. */
+void post_fd(int mailbox, int fd);
+int fetch_fd(int mailbox);
 /* Own mount namespace with a fresh tmpfs on dir, without nosuid. */
 void private_tmpfs(void);
 

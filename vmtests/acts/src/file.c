@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "file.h"
 
-#include <sys/socket.h>
-
 struct file file_at(const char *path)
 {
 	struct file f = { .pid = getpid() };
@@ -107,34 +105,6 @@ void given_dir(const char *path)
 		die("make directory %s", path);
 	f = file_at(path);
 	said_created(&f);
-}
-
-void post_file(int mailbox, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { (char *)"", 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	if (sendmsg(mailbox, &m, 0) != 1)
-		die("pass a descriptor");
-}
-
-int fetch_file(int mailbox)
-{
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
-	int fd;
-
-	if (recvmsg(mailbox, &m, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&m))
-		die("take a descriptor");
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(int));
-	return fd;
 }
 
 long called(const char *what, long result)

@@ -30,8 +30,6 @@ void given_dir(const char *path);		   /* likewise */
 void put_text(int fd, const char *text);	   /* by write, whole */
 void write_done(int fd, const char *text);	   /* put_text, says both documents of it, and closes */
 void close_file(int fd);
-void post_file(int mailbox, int fd); /* over AF_UNIX */
-int fetch_file(int mailbox);
 long called(const char *what, long result); /* skips where the kernel has no such call, dies of other errors */
 void empty_said(const char *name);	    /* of what is in the working directory and about to be removed */
 

@@ -171,7 +171,7 @@ static void over_exec(void)
 static int writes_passed(void *arg)
 {
 	struct writer *w = arg;
-	int fd = fetch_file(w->mailbox);
+	int fd = fetch_fd(w->mailbox);
 
 	write_inherited(fd, 2);
 	close_file(fd);
@@ -189,7 +189,7 @@ static void passed(void)
 	w.mailbox = box[1];
 	pid = child(writes_passed, &w); /* before the file is opened */
 	fd = create("new.txt");
-	post_file(box[0], fd);
+	post_fd(box[0], fd);
 	reap(pid);
 	close_file(fd);
 }
