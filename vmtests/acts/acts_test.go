@@ -33,6 +33,9 @@ func TestActs(t *testing.T) {
 			if errs := Check(r, nil); len(errs) == 0 {
 				t.Error("it is content without any document")
 			}
+			if len(r.Files) > 0 {
+				checkObeyed(t, r)
+			}
 		})
 	}
 	if after := hostState(t, settings); after != before {

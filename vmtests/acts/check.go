@@ -17,8 +17,11 @@ func judged(action string) bool {
 	case "already_running", "exec", "fork", "end":
 		return true
 	}
-	return network(action)
+	return unordered(action)
 }
+
+// unordered reports whether those of a process come in any order.
+func unordered(action string) bool { return network(action) || file(action) }
 
 // network reports whether the action is one of a connection. Those of a process
 // come in any order: a connection ends when the kernel gets to it.
@@ -30,6 +33,65 @@ func network(action string) bool {
 	return false
 }
 
+// file reports whether the action is one of a file. Those of a process come in
+// any order: what was written is summed up when the kernel gets to the release.
+func file(action string) bool {
+	switch action {
+	case "creation", "modification", "rename", "deletion", "attributes_modified":
+		return true
+	}
+	return false
+}
+
+// ofFiles leaves out what an act does not answer for: files outside of the
+// directories that it named, unless it said something of one. So an act that
+// names none may write what it needs.
+func ofFiles(r Result, own []document) []document {
+	// Paths that are not below, as seen by a process with another root.
+	explicit := func(d document) bool {
+		for _, list := range [][]Expectation{r.Expect, r.May, r.Also, r.Never} {
+			for _, e := range list {
+				if e.PID == d.pid && e.Action == d.action && names(e, d) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return slices.DeleteFunc(slices.Clone(own), func(d document) bool {
+		if !file(d.action) {
+			return false
+		}
+		if r.Output != "" && text(d.body, "file.path") == r.Output {
+			return true
+		}
+		for _, dir := range r.Files {
+			for _, field := range []string{"file.path", "file.Ext.original.path"} {
+				if strings.HasPrefix(text(d.body, field), dir+"/") {
+					return false
+				}
+			}
+		}
+		return !explicit(d)
+	})
+}
+
+// names reports whether what was said names the file of the document.
+func names(e Expectation, d document) (named bool) {
+	for _, field := range []string{"file.path", "file.name", "file.inode"} {
+		want, ok := e.Fields[field]
+		if !ok {
+			continue
+		}
+		got, present := lookup(d.body, field)
+		if differs(want, got, present) != "" {
+			return false
+		}
+		named = true
+	}
+	return named
+}
+
 // key is what documents and expectations are paired by.
 type key struct {
 	pid    int
@@ -39,15 +101,15 @@ type key struct {
 // Check compares what an act said with a sensor's documents, in the order in
 // which they were emitted, and returns one error for each thing that is not as
 // it should be. It judges only the processes of the act, and those wholly: an
-// exec, fork, end or connection that the act did not say is an error, and so are
-// documents that contradict each other about which process it was. Failed execs are left
-// to CheckFailed. An act that skipped is not judged.
+// exec, fork, end, connection or file (see Result.Files) that the act did not
+// say is an error, and so are documents that contradict each other about which
+// process it was. Failed execs are left to CheckFailed. An act that skipped is not judged.
 func Check(r Result, docs []map[string]any) []error {
 	if r.Skip != "" {
 		return nil
 	}
 	own, lives, errs := tree(r, docs)
-	have := byKey(own)
+	have := byKey(ofFiles(r, own))
 	may := map[key][]Expectation{}
 	for _, e := range r.May {
 		k := key{e.PID, e.Action}
@@ -62,12 +124,12 @@ func Check(r Result, docs []map[string]any) []error {
 	}
 	m := marks{}
 	for _, k := range keys(may) {
-		if len(have[k]) > 0 && !network(k.action) {
+		if len(have[k]) > 0 && !unordered(k.action) {
 			errs = append(errs, pair(k, may[k], have[k], m)...)
 		}
 	}
 	for _, k := range keys(want) {
-		if network(k.action) {
+		if unordered(k.action) {
 			errs = append(errs, match(k, want[k], may[k], have[k], m)...)
 		} else {
 			errs = append(errs, pair(k, want[k], have[k], m)...)
@@ -77,7 +139,7 @@ func Check(r Result, docs []map[string]any) []error {
 		if _, ok := want[k]; ok {
 			continue
 		}
-		if network(k.action) {
+		if unordered(k.action) {
 			errs = append(errs, match(k, nil, may[k], have[k], m)...)
 		} else if judged(k.action) && len(may[k]) == 0 {
 			for _, d := range have[k] {
@@ -211,10 +273,30 @@ func summary(d document) string {
 		return fmt.Sprintf("%s %s to %s, direction %q, outcome %s", text(d.body, "network.transport"),
 			end(d, "source"), end(d, "destination"), text(d.body, "network.direction"), show(outcome))
 	}
+	if file(d.action) {
+		sum, _ := lookup(d.body, "sensor.file.summary")
+		count, _ := lookup(d.body, "file.Ext.write.count")
+		return fmt.Sprintf("%s %q, original %q, summary %s, count %s", text(d.body, "file.type"),
+			text(d.body, "file.path"), text(d.body, "file.Ext.original.path"), show(sum), show(count))
+	}
 	args, _ := lookup(d.body, "process.args")
 	code, _ := lookup(d.body, "process.exit_code")
 	return fmt.Sprintf("executable %q, args %s, parent %d, exit code %s",
 		text(d.body, "process.executable"), show(args), integer(d.body, "process.parent.pid"), show(code))
+}
+
+// wanted is what was said, or of a file what tells it from others: its fields are many.
+func wanted(e Expectation) string {
+	if !file(e.Action) {
+		return show(e.Fields)
+	}
+	fields := map[string]any{}
+	for _, field := range []string{"file.path", "file.Ext.original.path", "file.Ext.write.bytes", "sensor.file.summary"} {
+		if value := e.Fields[field]; value != nil {
+			fields[strings.TrimPrefix(field, "file.")] = value
+		}
+	}
+	return show(fields)
 }
 
 func end(d document, which string) string {

@@ -15,12 +15,13 @@
 //	{"expect_failed":{...}}  a document of kind exec_failed, if that kind is on
 //	{"distinct_entity":[7]}  several processes had this pid one after the other
 //	{"adopt":7}              a process of the act that is no descendant: the kernel started it
+//	{"files":"/d"}           no file below has a document that was not said; without it files are not judged
 //	{"ready":true}           an older act waits: start the sensor now
 //	{"skip":"reason"}        this host lacks what the act needs
 //	{"fault":"text"}         the act itself failed
 //
 // Documents of one action and pid come in the order of their lines, except those
-// of connections, which come in any.
+// of connections and files, which come in any.
 //
 // A field is a dotted path in the document. Its value has to be equal: numbers
 // by value, lists in order and whole, objects in the members that are named.
@@ -64,5 +65,7 @@ type Result struct {
 	Failed   []Expectation
 	Distinct []int
 	Adopted  []int
+	Output   string   // the file that it said this in: what is told of it is not judged
+	Files    []string // directories of which all documents about files are judged
 	Skip     string
 }

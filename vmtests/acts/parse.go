@@ -30,6 +30,7 @@ func (r *Result) add(line []byte) error {
 		ExpectFailed             *Expectation `json:"expect_failed"`
 		DistinctEntity           []int        `json:"distinct_entity"`
 		Adopt                    int
+		Files                    string
 		Ready                    bool
 		Skip, Fault              string
 	}
@@ -52,6 +53,9 @@ func (r *Result) add(line []byte) error {
 	r.Distinct = append(r.Distinct, said.DistinctEntity...)
 	if said.Adopt != 0 {
 		r.Adopted = append(r.Adopted, said.Adopt)
+	}
+	if said.Files != "" {
+		r.Files = append(r.Files, said.Files)
 	}
 	if said.Skip != "" {
 		r.Skip = said.Skip

@@ -124,7 +124,7 @@ func (r *Running) Finish() Result {
 	if err := errors.Join(err, readErr, parseErr); err != nil {
 		r.t.Fatalf("run act %s: %v\n%s%s", r.name, err, r.stderr, text[max(0, len(text)-2000):])
 	}
-	result.Name, result.PID, result.Args = r.name, r.cmd.Process.Pid, r.cmd.Args
+	result.Name, result.PID, result.Args, result.Output = r.name, r.cmd.Process.Pid, r.cmd.Args, r.output
 	if result.Skip == "" {
 		result.expectRoot(r.older)
 	}

@@ -43,7 +43,7 @@ func match(k key, want, may []Expectation, have []document, m marks) (errs []err
 			}
 		}
 		if best < 0 {
-			errs = append(errs, fmt.Errorf("%s of %d: no document of %s", k.action, k.pid, show(e.Fields)))
+			errs = append(errs, fmt.Errorf("%s of %d: no document of %s", k.action, k.pid, wanted(e)))
 			continue
 		}
 		errs = append(errs, fmt.Errorf("%s of %d: %s", k.action, k.pid, strings.Join(differences(e.Fields, left[best].body), "; ")))

@@ -7,6 +7,7 @@
 #define ACT_H
 
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64 /* 32-bit programs see the same inode numbers */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,8 @@ extern const struct act net_connect_acts[], net_failed_acts[], net_open_acts[], 
 extern const struct act net_accept_acts[], net_close_acts[], net_not_acts[], net_passed_acts[], net_uring_acts[];
 extern const struct act net_uring_more_acts[], net_compat_acts[], net_older_acts[];
 extern const struct act net_bind_acts[], net_unix_acts[], net_vsock_acts[];
+extern const struct act file_create_acts[], file_write_acts[], file_shared_acts[], file_rename_acts[], file_delete_acts[];
+extern const struct act file_path_acts[], file_attributes_acts[], file_uring_acts[], file_compat_acts[], file_not_acts[];
 
 /*
  * say.c: one line is begun, gets its fields, and is written by said(), whole.
@@ -70,6 +73,7 @@ void at_least(const char *field, long long value);
 void said(void);
 void distinct_entity(pid_t pid); /* several processes had this pid, each with its own entity_id */
 void adopt(pid_t pid);           /* part of the act, though no descendant */
+void files(const char *below);     /* no document of a file below that was not said */
 void ready(void);                /* an older act waits for the end of stdin */
 void skip(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2))); /* adds errno's text */
@@ -108,6 +112,9 @@ struct gate {
 void gate_make(struct gate *g);
 void gate_open(struct gate *g);
 void gate_wait(struct gate *g);
+/* A descriptor for another process, over a socket of AF_UNIX. */
+void post_fd(int mailbox, int fd);
+int fetch_fd(int mailbox);
 /* Own mount namespace with a fresh tmpfs on dir, without nosuid. */
 void private_tmpfs(void);
 
@@ -123,6 +130,7 @@ pid_t unseen(int (*fn)(void *), void *arg); /* fork without a word: nobody was t
 /* role.c: what a copy of this program does when it is run by an act. */
 int play(const char *part, int argc, char **argv);
 int play_net(const char *what);		  /* net_compat.c */
+int play_file(const char *what);	  /* file_compat.c */
 void tell(const char *action, pid_t pid); /* says what the kernel says about this process */
 
 #endif

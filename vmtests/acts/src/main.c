@@ -5,7 +5,7 @@
  *
  * With ACT_ROLE in the environment it is a program that an act runs.
  */
-#include "act.h"
+#include "file.h"
 
 #include <dirent.h>
 
@@ -15,10 +15,13 @@ static const struct act *const tables[] = {
 	net_connect_acts, net_failed_acts, net_open_acts, net_udp_acts, net_raw_acts, net_accept_acts, net_close_acts,
 	net_not_acts, net_passed_acts, net_uring_acts, net_uring_more_acts, net_compat_acts, net_older_acts,
 	net_bind_acts, net_unix_acts, net_vsock_acts,
+	file_create_acts, file_write_acts, file_shared_acts, file_rename_acts, file_delete_acts, file_path_acts,
+	file_attributes_acts, file_uring_acts, file_compat_acts, file_not_acts,
 };
 
 static pid_t owner;
 static void (*undo)(void);
+static bool of_files; /* the act is, and is judged by all that it does to them */
 
 void on_exit_undo(void (*fn)(void))
 {
@@ -40,6 +43,8 @@ again:
 	while (list && (entry = readdir(list))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
+		if (of_files)
+			empty_said(entry->d_name);
 		if (unlink(entry->d_name) == 0 || errno != EISDIR)
 			continue;
 		strcpy(name, entry->d_name);
@@ -117,6 +122,9 @@ int main(int argc, char **argv)
 			make_dir();
 			if (chdir(dir))
 				die("enter %s", dir);
+			of_files = !strncmp(a->name, "file-", strlen("file-"));
+			if (of_files)
+				files(dir);
 			a->run();
 			return 0;
 		}

@@ -11,34 +11,6 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-static void post(int mailbox, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { (char *)"", 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	if (sendmsg(mailbox, &m, 0) != 1)
-		die("pass a descriptor");
-}
-
-static int fetch(int mailbox)
-{
-	char control[CMSG_SPACE(sizeof(int))], byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
-	int fd;
-
-	if (recvmsg(mailbox, &m, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&m))
-		die("take a descriptor");
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(int));
-	return fd;
-}
-
 struct mail {
 	int box[2]; /* [0] is the parent's */
 	struct end at;
@@ -54,7 +26,7 @@ static void mail_make(struct mail *m)
 static int connects_fetched(void *arg)
 {
 	struct mail *m = arg;
-	int fd = fetch(m->box[1]);
+	int fd = fetch_fd(m->box[1]);
 	struct flow f;
 
 	connect_to(fd, &m->at);
@@ -76,7 +48,7 @@ static void passed_connect(void)
 	mail_make(&m);
 	pid = child(connects_fetched, &m); /* before the socket is made */
 	fd = tcp("127.0.0.1");
-	post(m.box[0], fd);
+	post_fd(m.box[0], fd);
 	close_fd(fd);
 	server = accept_from(listener);
 	in = flow_in(server);
@@ -90,7 +62,7 @@ static void passed_connect(void)
 static int accepts_fetched(void *arg)
 {
 	struct mail *m = arg;
-	int listener = fetch(m->box[1]), fd = accept_from(listener);
+	int listener = fetch_fd(m->box[1]), fd = accept_from(listener);
 	struct flow f = flow_in(fd);
 
 	said_accept(&f);
@@ -109,7 +81,7 @@ static void passed_listener(void)
 	mail_make(&m);
 	pid = child(accepts_fetched, &m);
 	pair_connect(&p, "127.0.0.1");
-	post(m.box[0], p.listener);
+	post_fd(m.box[0], p.listener);
 	said_close(&p.out);
 	close_fd(p.client);
 	reap(pid);
@@ -119,7 +91,7 @@ static void passed_listener(void)
 static int closes_fetched(void *arg)
 {
 	struct mail *m = arg;
-	int fd = fetch(m->box[1]);
+	int fd = fetch_fd(m->box[1]);
 
 	if (send(fd, "hello", 5, 0) != 5)
 		die("send");
@@ -140,7 +112,7 @@ static void passed_connection(void)
 	pair_make(&p, "127.0.0.1");
 	p.out.sent = p.in.received = 5;
 	pair_said_close(&p);
-	post(m.box[0], p.client);
+	post_fd(m.box[0], p.client);
 	close_fd(p.client);
 	if (recv(p.server, buf, 5, MSG_WAITALL) != 5)
 		die("receive");

@@ -307,6 +307,8 @@ int play(const char *part, int argc, char **argv)
 		return serve_login(value);
 	if (is(part, "net", &value))
 		return play_net(value);
+	if (is(part, "file", &value))
+		return play_file(value);
 	if (is(part, "forks", &value)) {
 		for (int n = atoi(value); n > 0; n--)
 			reap(child(nothing, NULL));

@@ -356,6 +356,11 @@ static void sentence(const char *what, const char *text)
 	write_line();
 }
 
+void files(const char *below)
+{
+	sentence("files", below);
+}
+
 void skip(const char *format, ...)
 {
 	char buf[512];
