@@ -160,18 +160,18 @@ static __always_inline struct mount *mount_of(struct vfsmount *mnt)
  * Whether it is to be told: storage, not the sensor itself, and not what a file
  * system does in the one below it, through a mount of its own (MNT_NS_INTERNAL).
  */
-static __always_inline bool in_scope_of(struct vfsmount *mnt, struct super_block *sb)
+static __always_inline bool in_scope_at(struct vfsmount *mnt)
 {
 	if (stopped || bpf_get_current_pid_tgid() >> 32 == self_tgid)
 		return false;
 	if (BPF_CORE_READ(mount_of(mnt), mnt_ns) == (void *)(long)-EINVAL)
 		return false;
-	return is_storage(sb);
+	return is_storage(BPF_CORE_READ(mnt, mnt_sb));
 }
 
 static __always_inline bool in_scope(struct vfsmount *mnt, struct inode *inode)
 {
-	return inode && is_kept(BPF_CORE_READ(inode, i_mode)) && in_scope_of(mnt, BPF_CORE_READ(inode, i_sb));
+	return inode && is_kept(BPF_CORE_READ(inode, i_mode)) && in_scope_at(mnt);
 }
 
 /* The tgid that a record made now is of. */

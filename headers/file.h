@@ -59,7 +59,8 @@ struct record {
 /* Linux 6.13 (4e40eff0b573) keeps a flag there. */
 #define CTIME_QUERIED 0x80000000
 
-static __always_inline void times_fill(struct stat *st, struct inode *inode)
+/* Not inline: out of a loop a compiler would move the offsets of fields that are not there. */
+static __noinline int times_fill(struct stat *st, struct inode *inode)
 {
 	struct inode___6_11 *flat = (void *)inode;
 	struct inode___6_7 *hidden = (void *)inode;
@@ -70,7 +71,7 @@ static __always_inline void times_fill(struct stat *st, struct inode *inode)
 		st->modified_ns = BPF_CORE_READ(flat, i_mtime_nsec);
 		st->changed = BPF_CORE_READ(flat, i_ctime_sec);
 		st->changed_ns = BPF_CORE_READ(flat, i_ctime_nsec) & ~CTIME_QUERIED;
-		return;
+		return 0;
 	}
 	if (bpf_core_field_exists(hidden->__i_mtime)) {
 		st->modified = BPF_CORE_READ(hidden, __i_mtime.tv_sec);
@@ -86,6 +87,7 @@ static __always_inline void times_fill(struct stat *st, struct inode *inode)
 		st->changed = BPF_CORE_READ(inode, i_ctime.tv_sec);
 		st->changed_ns = BPF_CORE_READ(inode, i_ctime.tv_nsec);
 	}
+	return 0;
 }
 
 static __always_inline void stat_fill(struct stat *st, struct inode *inode)

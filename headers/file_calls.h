@@ -241,8 +241,9 @@ int open_by_handle_exit(struct syscall_exit *ctx)
 /* A name of an inode whose ctime was set in the call, as it was then. */
 struct seen {
 	__u64 inode, dentry, parent; /* dentry is 0 if it had no name yet */
-	__u32 mode;
-	__u8 overlay, pad[3];
+	__u64 hash;
+	__u32 overlay;
+	__u32 pad;
 	struct stat stat;
 	__u8 name[NAME_MAX_LEN];
 };
@@ -337,10 +338,10 @@ static __always_inline void see(struct names *call, struct inode *inode, struct 
 	s->inode = (__u64)inode;
 	s->dentry = (__u64)dentry;
 	s->overlay = overlay;
-	s->mode = BPF_CORE_READ(inode, i_mode);
 	stat_fill(&s->stat, inode);
 	if (dentry) {
 		s->parent = (__u64)BPF_CORE_READ(dentry, d_parent);
+		s->hash = BPF_CORE_READ(dentry, d_name.hash_len);
 		bpf_probe_read_kernel_str(s->name, sizeof(s->name), BPF_CORE_READ(dentry, d_name.name));
 	}
 	call->n = n + 1;
@@ -410,7 +411,8 @@ struct mount___6_13 {
 	struct list_head mnt_instance;
 } __attribute__((preserve_access_index));
 
-static __always_inline struct mount *next_mount(struct super_block *sb, struct mount *after)
+/* Not inline: see times_fill. */
+static __noinline struct mount *next_mount(struct super_block *sb, struct mount *after)
 {
 	struct list_head *node;
 
@@ -428,23 +430,55 @@ static __always_inline struct mount *next_mount(struct super_block *sb, struct m
 	return (void *)node - bpf_core_field_offset(struct mount___6_13, mnt_instance);
 }
 
+struct climb {
+	struct dentry *dentry, *top;
+	bool found;
+};
+
+static long climb_step(__u32 step, void *data)
+{
+	struct climb *c = data;
+	struct dentry *dentry = c->dentry, *parent;
+
+	if (dentry == c->top) {
+		c->found = true;
+		return 1;
+	}
+	parent = BPF_CORE_READ(dentry, d_parent);
+	c->dentry = parent;
+	return parent == dentry;
+}
+
 /* Whether the dentry lies below what the mount shows. */
 static __always_inline bool shows(struct mount *m, struct dentry *dentry)
 {
-	struct dentry *root = BPF_CORE_READ(m, mnt.mnt_root), *parent;
-	int i;
+	struct climb c = { .dentry = dentry, .top = BPF_CORE_READ(m, mnt.mnt_root) };
+	struct dentry *top = c.top;
 
-	if (BPF_CORE_READ(root, d_parent) == root)
+	if (BPF_CORE_READ(top, d_parent) == top)
 		return true;
-	for (i = 0; i < 128; i++) {
-		if (dentry == root)
-			return true;
-		parent = BPF_CORE_READ(dentry, d_parent);
-		if (parent == dentry)
-			return false;
-		dentry = parent;
-	}
-	return false;
+	bpf_loop(4096, climb_step, &c, 0);
+	return c.found;
+}
+
+struct search {
+	struct super_block *sb;
+	struct mnt_namespace *ns;
+	struct dentry *dentry;
+	struct mount *mount;
+	bool found;
+};
+
+static long search_step(__u32 step, void *data)
+{
+	struct search *s = data;
+	struct mount *m = next_mount(s->sb, s->mount);
+
+	s->mount = m;
+	if (!m)
+		return 1;
+	s->found = BPF_CORE_READ(m, mnt_ns) == s->ns && shows(m, s->dentry);
+	return s->found;
 }
 
 /*
@@ -453,26 +487,19 @@ static __always_inline bool shows(struct mount *m, struct dentry *dentry)
  */
 static __noinline struct vfsmount *mount_for(struct dentry *dentry)
 {
-	struct super_block *sb = BPF_CORE_READ(dentry, d_sb);
 	struct task_struct *task = current_task();
-	struct mnt_namespace *ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
 	struct vfsmount *mnt = BPF_CORE_READ(task, fs, pwd.mnt);
-	struct mount *m = NULL;
-	int i;
+	struct search s = { .dentry = dentry };
 
-	if (BPF_CORE_READ(mnt, mnt_sb) == sb && shows(mount_of(mnt), dentry))
+	s.sb = BPF_CORE_READ(dentry, d_sb);
+	s.ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
+	if (BPF_CORE_READ(mnt, mnt_sb) == s.sb && shows(mount_of(mnt), dentry))
 		return mnt;
 	mnt = BPF_CORE_READ(task, fs, root.mnt);
-	if (BPF_CORE_READ(mnt, mnt_sb) == sb && shows(mount_of(mnt), dentry))
+	if (BPF_CORE_READ(mnt, mnt_sb) == s.sb && shows(mount_of(mnt), dentry))
 		return mnt;
-	for (i = 0; i < 64; i++) {
-		m = next_mount(sb, m);
-		if (!m)
-			break;
-		if (BPF_CORE_READ(m, mnt_ns) == ns && shows(m, dentry))
-			return (void *)m + bpf_core_field_offset(struct mount, mnt);
-	}
-	return NULL;
+	bpf_loop(4096, search_step, &s, 0);
+	return s.found ? (void *)s.mount + bpf_core_field_offset(struct mount, mnt) : NULL;
 }
 
 static __always_inline bool is_gone(struct dentry *dentry)
@@ -480,123 +507,139 @@ static __always_inline bool is_gone(struct dentry *dentry)
 	return !BPF_CORE_READ(dentry, d_hash.pprev) || !BPF_CORE_READ(dentry, d_inode);
 }
 
-/* Whether the name that was seen is another one now. */
+/* Whether the name that was seen is another one now. The hash is of the name and its directory. */
 static __always_inline bool has_moved(struct seen *s)
 {
 	struct dentry *dentry = (void *)s->dentry;
-	__u8 name[NAME_MAX_LEN] = {};
-	int i;
 
-	if (!dentry || is_gone(dentry))
-		return false;
-	if ((__u64)BPF_CORE_READ(dentry, d_parent) != s->parent)
-		return true;
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
-	for (i = 0; i < NAME_MAX_LEN; i++) {
-		if (name[i] != s->name[i])
-			return true;
-		if (!name[i])
-			break;
-	}
-	return false;
+	return dentry && !is_gone(dentry) && BPF_CORE_READ(dentry, d_name.hash_len) != s->hash;
 }
 
-static __noinline int creation_ended(struct names *call)
-{
-	struct dentry *dentry;
-	struct vfsmount *mnt;
-	struct seen *s;
-	int i;
+enum change_of_name { NAME_CAME, NAME_WENT, NAME_MOVED };
 
-	for (i = 0; i < SEEN_MAX && i < call->n; i++) {
+static __always_inline struct names *current_call(void)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&calls, &id);
+}
+
+/*
+ * The next name of the current call, from the given one on, of which that is true;
+ * SEEN_MAX if there is none. Global, so that the verifier checks it on its own.
+ */
+__noinline __u32 find_name(__u32 from, __u32 change)
+{
+	struct names *call = current_call();
+	struct dentry *dentry;
+	struct seen *s;
+	__u32 i;
+
+	if (!call)
+		return SEEN_MAX;
+	for (i = 0; i < SEEN_MAX; i++) {
+		if (i < from || i >= call->n)
+			continue;
 		s = &call->seen[i];
 		if (s->overlay != call->overlay)
 			continue;
-		dentry = dentry_of(first_alias((void *)s->inode));
-		if (!dentry || (__u64)dentry == s->dentry)
-			continue; /* the directory, or another name of a link */
-		mnt = mount_for(dentry);
-		if (mnt)
-			return created(mnt, dentry);
+		switch (change) {
+		case NAME_CAME: /* not that of the directory, nor another name of a link */
+			dentry = dentry_of(first_alias((void *)s->inode));
+			if (dentry && (__u64)dentry != s->dentry)
+				return i;
+			break;
+		case NAME_WENT:
+			if (s->dentry && is_gone((void *)s->dentry))
+				return i;
+			break;
+		case NAME_MOVED:
+			if (has_moved(s))
+				return i;
+			break;
+		}
 	}
-	return 0;
+	return SEEN_MAX;
 }
 
-static __noinline int deletion_ended(struct names *call)
+static __always_inline int creation_ended(struct names *call)
+{
+	__u32 i = find_name(0, NAME_CAME);
+	struct dentry *dentry;
+	struct vfsmount *mnt;
+
+	if (i >= SEEN_MAX)
+		return 0;
+	dentry = dentry_of(first_alias((void *)call->seen[i].inode));
+	mnt = mount_for(dentry);
+	return mnt ? created(mnt, dentry) : 0;
+}
+
+static __always_inline int deletion_ended(struct names *call)
 {
 	struct subject what = { .kind = KIND_FILE_DELETE };
-	struct dentry *dentry;
+	__u32 i = find_name(0, NAME_WENT);
 	struct seen *s;
-	int i;
 
-	for (i = 0; i < SEEN_MAX && i < call->n; i++) {
-		s = &call->seen[i];
-		if (s->overlay != call->overlay || !s->dentry)
-			continue;
-		dentry = (void *)s->dentry;
-		if (!is_gone(dentry))
-			continue;
-		what.dentry = (void *)s->parent;
-		what.mnt = mount_for(what.dentry);
-		if (!what.mnt || !is_kept(s->mode) || !in_scope_of(what.mnt, BPF_CORE_READ(what.dentry, d_sb)))
-			return 0;
-		what.name = (void *)s->name; /* the dentry may be of another by now */
-		what.stat = s->stat;
-		root_fill(&what);
-		return tell(&what);
-	}
-	return 0;
-}
-
-static __noinline int rename_ended(struct names *call)
-{
-	struct subject what = { .kind = KIND_FILE_RENAME };
-	bool replaced = false;
-	struct inode *inode;
-	struct seen *s;
-	int i;
-
-	for (i = 0; i < SEEN_MAX && i < call->n; i++) {
-		s = &call->seen[i];
-		if (s->overlay == call->overlay && s->dentry && is_gone((void *)s->dentry))
-			replaced = true;
-	}
-	what.flags = call->exchange ? FLAG_EXCHANGED : replaced ? FLAG_REPLACED : 0;
+	if (i >= SEEN_MAX)
+		return 0;
+	s = &call->seen[i];
+	what.dentry = (void *)s->parent;
+	what.mnt = mount_for(what.dentry);
+	what.stat = s->stat;
+	if (!what.mnt || !is_kept(what.stat.mode) || !in_scope_at(what.mnt))
+		return 0;
+	what.name = (void *)s->name; /* the dentry may be of another by now */
 	root_fill(&what);
-	for (i = 0; i < SEEN_MAX && i < call->n; i++) {
-		s = &call->seen[i];
-		if (s->overlay != call->overlay || !has_moved(s))
-			continue;
-		what.dentry = (void *)s->dentry;
-		inode = (void *)s->inode;
-		what.mnt = mount_for(what.dentry);
-		if (!what.mnt || !in_scope(what.mnt, inode))
-			continue;
-		what.original_dir = (void *)s->parent;
-		what.original_mnt = what.mnt;
-		what.original_name = (void *)s->name;
-		stat_fill(&what.stat, inode);
-		tell(&what);
-	}
-	return 0;
+	return tell(&what);
 }
 
-static __always_inline int call_ended(struct syscall_exit *ctx)
+static __noinline int moved(struct seen *s, __u32 flags)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-	struct names *call = bpf_map_lookup_elem(&calls, &id);
+	struct subject what = { .kind = KIND_FILE_RENAME, .flags = flags };
 
-	if (!call || !call->kind)
+	what.dentry = (void *)s->dentry;
+	what.mnt = mount_for(what.dentry);
+	if (!what.mnt || !in_scope(what.mnt, (void *)s->inode))
+		return 0;
+	what.original_dir = (void *)s->parent;
+	what.original_mnt = what.mnt;
+	what.original_name = (void *)s->name;
+	stat_fill(&what.stat, (void *)s->inode);
+	root_fill(&what);
+	return tell(&what);
+}
+
+static __always_inline int rename_ended(struct names *call)
+{
+	__u32 i = find_name(0, NAME_MOVED), flags = 0;
+
+	if (call->exchange)
+		flags = FLAG_EXCHANGED;
+	else if (find_name(0, NAME_WENT) < SEEN_MAX)
+		flags = FLAG_REPLACED;
+	if (i >= SEEN_MAX)
+		return 0;
+	moved(&call->seen[i], flags);
+	if (!call->exchange)
+		return 0;
+	i = find_name(i + 1, NAME_MOVED);
+	return i < SEEN_MAX ? moved(&call->seen[i], flags) : 0;
+}
+
+static __always_inline int call_ended(struct syscall_exit *ctx, __u32 kind)
+{
+	struct names *call = current_call();
+
+	if (!call || call->kind != kind)
 		return 0;
 	if (!stopped && !ctx->result) {
-		cpu_hold();
-		if (call->kind == KIND_FILE_CREATE)
+		if (kind == KIND_FILE_CREATE)
 			creation_ended(call);
-		else if (call->kind == KIND_FILE_DELETE)
+		else if (kind == KIND_FILE_DELETE)
 			deletion_ended(call);
 		else
 			rename_ended(call);
-		cpu_release();
 	}
 	call->kind = 0; /* kept for the thread's next call */
 	return 0;
@@ -611,7 +654,7 @@ static __always_inline int call_ended(struct syscall_exit *ctx)
 	SEC("tracepoint/syscalls/sys_exit_" #call)		\
 	int call##_exit(struct syscall_exit *ctx)		\
 	{							\
-		return call_ended(ctx);				\
+		return call_ended(ctx, kind);			\
 	}
 
 NAMES(mkdir, KIND_FILE_CREATE, false)

@@ -110,6 +110,7 @@ struct pid {
 };
 
 struct qstr {
+	__u64 hash_len;
 	const unsigned char *name;
 };
 struct hlist_bl_node {

@@ -69,9 +69,9 @@ type fileNames struct {
 		Inode   uint64
 		Dentry  uint64
 		Parent  uint64
-		Mode    uint32
-		Overlay uint8
-		Pad     [3]uint8
+		Hash    uint64
+		Overlay uint32
+		Pad     uint32
 		Stat    fileStat
 		Name    [256]uint8
 	}
