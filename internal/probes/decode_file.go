@@ -4,6 +4,7 @@ package probes
 
 import (
 	"fmt"
+	"path"
 	"time"
 	"unsafe"
 
@@ -34,8 +35,8 @@ func decodeFile(raw []byte, clock *Clock, _ []string) (*events.Event, header, er
 		return nil, h, fmt.Errorf("decode file record: %d bytes too many", len(rest))
 	}
 	f := &events.File{
-		Path:     pathOf(tails[fileTailTAIL_PATH], r.PathMarks),
-		Original: pathOf(tails[fileTailTAIL_ORIGINAL], r.OriginalMarks),
+		Path:     saidPath(pathOf(tails[fileTailTAIL_PATH], r.PathMarks), tails[fileTailTAIL_SAID]),
+		Original: saidPath(pathOf(tails[fileTailTAIL_ORIGINAL], r.OriginalMarks), tails[fileTailTAIL_ORIGINAL_SAID]),
 		Target:   cString(tails[fileTailTAIL_TARGET]),
 	}
 	fillStat(f, &r.Stat)
@@ -92,4 +93,16 @@ func fileTypeOf(mode uint32) events.FileType {
 		return events.FileTypeSymlink
 	}
 	return events.FileTypeUnknown
+}
+
+// saidPath chooses between a path of the kernel's and what the process called it.
+// That is given only where several mounts show the file, so that the kernel's may
+// go through another one; and believed only if it is a path in full, without
+// turns, that ends in the same name.
+func saidPath(kernel events.Path, tail []byte) events.Path {
+	said := cString(tail)
+	if len(said) < 2 || path.Clean(said) != said || path.Base(said) != kernel.Base() {
+		return kernel
+	}
+	return events.Path{Name: said}
 }

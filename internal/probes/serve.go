@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/cilium/ebpf/btf"
+
 	"sensor/internal/events"
 )
 
@@ -80,7 +82,7 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 func (s *Source) attachOne(names []string, known map[string]program) (name string, fresh bool, err error) {
 	var errs []error
 	for _, name = range names {
-		if name == "" && errors.Is(errors.Join(errs...), os.ErrNotExist) {
+		if name == "" && isAbsent(errors.Join(errs...)) {
 			return "", false, nil // this architecture has no such hook
 		} else if name == "" {
 			break
@@ -95,6 +97,11 @@ func (s *Source) attachOne(names []string, known map[string]program) (name strin
 		return name, true, nil
 	}
 	return name, false, errors.Join(errs...)
+}
+
+// isAbsent reports whether the kernel has no such hook, as against a hook that cannot be had.
+func isAbsent(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, btf.ErrNotFound) || errors.Is(err, ErrPrototype)
 }
 
 // familyOf is the family whose object holds the program.

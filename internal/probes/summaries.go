@@ -20,7 +20,7 @@ type summaries struct {
 	written  *ebpf.Map // fileWriteKey to fileWritten; what it holds is not told yet, but for told
 	interval uint64    // ns
 	files    map[fileWriteKey]*openFile
-	ended    []uint32 // processes, by tgid
+	ended    map[uint32]time.Time // when processes ended, by tgid
 	byTgid   map[uint32]int
 	n        uint64 // events made here
 }
@@ -38,6 +38,7 @@ func newSummaries(written *ebpf.Map, interval time.Duration) *summaries {
 		interval: uint64(interval),
 		files:    map[fileWriteKey]*openFile{},
 		byTgid:   map[uint32]int{},
+		ended:    map[uint32]time.Time{},
 	}
 }
 
@@ -47,7 +48,7 @@ func (s *summaries) note(raw []byte, e *events.Event) (nothing bool) {
 	switch {
 	case e.Kind == events.KindExit && e.Process != nil:
 		if s.byTgid[e.Process.PID] > 0 {
-			s.ended = append(s.ended, e.Process.PID)
+			s.ended[e.Process.PID] = e.Time
 		}
 		return false
 	case e.Kind != events.KindFileWrite:
@@ -89,16 +90,15 @@ func (s *summaries) forget(key fileWriteKey) {
 func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
 	var errs []error
 	var list []*events.Event
-	gone := map[uint32]bool{}
-	for _, tgid := range s.ended {
-		gone[tgid] = true
-	}
-	s.ended = s.ended[:0]
 	for key, f := range s.files {
-		if !gone[key.Tgid] && f.due > now {
+		end, gone := s.ended[key.Tgid]
+		if !gone && f.due > now {
 			continue
 		}
-		e, err := s.tell(key, f, gone[key.Tgid], clock)
+		e, err := s.tell(key, f, gone, clock)
+		if e != nil && gone {
+			e.Time = end
+		}
 		if err != nil {
 			errs = append(errs, err)
 		} else if e != nil {
@@ -106,6 +106,7 @@ func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
 		}
 		f.due = now + s.interval
 	}
+	clear(s.ended)
 	return list, errors.Join(errs...)
 }
 
