@@ -79,6 +79,9 @@ struct subject {
 	const char *original_name;
 	const char *name;   /* below dentry, if it is not the dentry's own */
 	const char *said, *original_said; /* what the process called them, in its memory, or NULL */
+	/* where that begins, unless at the root */
+	struct vfsmount *base_mnt, *original_base_mnt;
+	struct dentry *base, *original_base;
 	const char *target; /* of a symbolic link, in the kernel's memory */
 	__u64 since, bytes, count; /* of a summary */
 	__u32 kind;
@@ -143,7 +146,9 @@ static __noinline int tell(struct subject *what)
 	r->header.kind = what->kind;
 	actor_fill(&r->header, current_task());
 	r->stat = what->stat;
-	r->flags = what->flags | FLAG_STAT;
+	r->flags = what->flags;
+	if (what->stat.mode)
+		r->flags |= FLAG_STAT;
 	r->since = what->since;
 	r->bytes = what->bytes;
 	r->count = what->count;
@@ -156,6 +161,12 @@ static __noinline int tell(struct subject *what)
 					   &r->original_marks);
 		r->tails[TAIL_ORIGINAL] = length;
 	}
+	if (what->base)
+		r->tails[TAIL_BASE] = path_append_from(s, slot, what->base_mnt, what->base, what->root_mnt, what->root_dentry,
+						       &r->base_marks);
+	if (what->original_base)
+		r->tails[TAIL_ORIGINAL_BASE] = path_append_from(s, slot, what->original_base_mnt, what->original_base, what->root_mnt,
+								what->root_dentry, &r->original_base_marks);
 	if (what->said)
 		r->tails[TAIL_SAID] = user_string_append(s, what->said);
 	if (what->original_said)

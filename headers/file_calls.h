@@ -255,6 +255,7 @@ struct names {
 	__u32 n;
 	__u64 path, new_path;	/* as they lie in the thread's memory */
 	__u64 mnt, new_mnt;	/* of the directory that they are relative to; 0 if they need not be */
+	__u64 dir, new_dir;	/* its dentry */
 	__u64 place, said, search; /* see find_place */
 	__u32 several;
 	__u32 overlay; /* some are of an overlay: the others are of what lies below */
@@ -276,16 +277,22 @@ struct {
 
 #define AT_FDCWD -100
 
-/* The mount of a directory that a call was given. */
-static __always_inline __u64 mount_at(int descriptor)
+/* The directory that a call was given. */
+static __always_inline void directory_at(int descriptor, __u64 *mnt, __u64 *dentry)
 {
 	struct task_struct *task = current_task();
 	struct file *file;
 
-	if (descriptor == AT_FDCWD)
-		return (__u64)BPF_CORE_READ(task, fs, pwd.mnt);
+	if (descriptor == AT_FDCWD) {
+		*mnt = (__u64)BPF_CORE_READ(task, fs, pwd.mnt);
+		*dentry = (__u64)BPF_CORE_READ(task, fs, pwd.dentry);
+		return;
+	}
 	file = file_at(descriptor);
-	return file ? (__u64)BPF_CORE_READ(file, f_path.mnt) : 0;
+	if (!file)
+		return;
+	*mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
+	*dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
 }
 
 static __always_inline struct names *current_call(void)
@@ -312,7 +319,7 @@ static __always_inline struct names *call_new(__u32 kind)
 	}
 	call->kind = kind;
 	call->overlay = call->n = call->exchange = 0;
-	call->path = call->new_path = call->mnt = call->new_mnt = 0;
+	call->path = call->new_path = call->mnt = call->new_mnt = call->dir = call->new_dir = 0;
 	return call;
 }
 
@@ -328,13 +335,13 @@ static __always_inline int call_begins(struct syscall_enter *ctx, __u32 kind, in
 		return 0;
 	if (path >= 0) {
 		call->path = ctx->args[path];
-		call->mnt = mount_at(dir >= 0 ? (int)ctx->args[dir] : AT_FDCWD);
+		directory_at(dir >= 0 ? (int)ctx->args[dir] : AT_FDCWD, &call->mnt, &call->dir);
 	} else if (dir >= 0) {
-		call->mnt = mount_at(ctx->args[dir]);
+		directory_at(ctx->args[dir], &call->mnt, &call->dir);
 	}
 	if (new_path >= 0) {
 		call->new_path = ctx->args[new_path];
-		call->new_mnt = mount_at(new_dir >= 0 ? (int)ctx->args[new_dir] : AT_FDCWD);
+		directory_at(new_dir >= 0 ? (int)ctx->args[new_dir] : AT_FDCWD, &call->new_mnt, &call->new_dir);
 	}
 	return 0;
 }
@@ -548,30 +555,41 @@ __noinline int find_place(__u64 name, __u64 preferred, __u64 path)
 {
 	struct dentry *dentry = (void *)name;
 	struct task_struct *task = current_task();
-	struct vfsmount *mnt = (void *)preferred;
 	struct names *call = current_call();
+	struct vfsmount *mnt;
 	struct super_block *sb = BPF_CORE_READ(dentry, d_sb);
-	char first = 0;
 	int i;
 
 	if (!call)
 		return 0;
 	call->place = call->said = call->search = call->several = 0;
-	if (path)
-		bpf_probe_read_user(&first, 1, (void *)path);
-	if (first != '/' && mnt && BPF_CORE_READ(mnt, mnt_sb) == sb && shows((__u64)mount_of(mnt), name)) {
-		call->place = preferred;
-		return 0;
-	}
 	for (i = 0; i < 1024; i++)
 		if (search_step(name))
 			break;
-	if (call->several && first == '/')
+	if (call->several)
 		call->said = path;
+	mnt = (void *)preferred;
+	if (mnt && BPF_CORE_READ(mnt, mnt_sb) == sb && shows((__u64)mount_of(mnt), name)) {
+		call->place = preferred;
+		return 0;
+	}
 	mnt = BPF_CORE_READ(task, fs, root.mnt);
 	if (BPF_CORE_READ(mnt, mnt_sb) == sb && shows((__u64)mount_of(mnt), name))
 		call->place = (__u64)mnt;
 	return 0;
+}
+
+/* Enters where the thread sees the dentry that it has named. False if it does not see it. */
+static __always_inline bool place(struct subject *what, struct names *call, __u64 dentry, bool new)
+{
+	find_place(dentry, new ? call->new_mnt : call->mnt, new ? call->new_path : call->path);
+	what->mnt = (void *)call->place;
+	what->said = (void *)call->said;
+	if (call->said) {
+		what->base_mnt = (void *)(new ? call->new_mnt : call->mnt);
+		what->base = (void *)(new ? call->new_dir : call->dir);
+	}
+	return what->mnt;
 }
 
 /* The root of a file system is never hashed. */
@@ -630,6 +648,23 @@ __noinline __u32 find_name(__u32 from, __u32 change)
 	return SEEN_MAX;
 }
 
+/* The directories of the call that the process sees, the first and the last. */
+static __always_inline struct seen *directory_of(struct names *call, bool last)
+{
+	struct seen *found = NULL;
+	__u32 i;
+
+	for (i = 0; i < SEEN_MAX; i++) {
+		if (i >= call->n || call->seen[i].overlay != call->overlay || !call->seen[i].dentry)
+			continue;
+		if ((call->seen[i].stat.mode & S_IFMT) != S_IFDIR)
+			continue;
+		if (last || !found)
+			found = &call->seen[i];
+	}
+	return found;
+}
+
 static __always_inline int creation_ended(struct names *call)
 {
 	struct subject what = { .kind = KIND_FILE_CREATE };
@@ -640,10 +675,7 @@ static __always_inline int creation_ended(struct names *call)
 		return 0;
 	inode = (void *)call->seen[i].inode;
 	what.dentry = dentry_of(first_alias(inode));
-	find_place((__u64)what.dentry, call->mnt, call->path);
-	what.mnt = (void *)call->place;
-	what.said = (void *)call->said;
-	if (!what.mnt || !in_scope(what.mnt, inode))
+	if (!place(&what, call, (__u64)what.dentry, false) || !in_scope(what.mnt, inode))
 		return 0;
 	root_fill(&what);
 	stat_fill(&what.stat, inode);
@@ -658,22 +690,28 @@ static __always_inline int deletion_ended(struct names *call)
 	__u32 i = find_name(0, NAME_WENT);
 	struct seen *s;
 
-	if (i >= SEEN_MAX)
+	if (i < SEEN_MAX) {
+		s = &call->seen[i];
+		what.stat = s->stat;
+		what.name = (void *)s->name; /* the dentry may be of another by now */
+		if (!is_kept(what.stat.mode) || !place(&what, call, s->parent, false))
+			return 0;
+		what.dentry = (void *)s->parent;
+	} else { /* an overlay says nothing of what it only hides */
+		s = directory_of(call, false);
+		if (!s || !call->overlay || !place(&what, call, s->dentry, false))
+			return 0;
+		what.dentry = (void *)s->dentry;
+		what.said = (void *)call->path;
+		what.flags = FLAG_NAMED;
+	}
+	if (!in_scope_at(what.mnt))
 		return 0;
-	s = &call->seen[i];
-	what.dentry = (void *)s->parent;
-	find_place((__u64)what.dentry, call->mnt, call->path);
-	what.mnt = (void *)call->place;
-	what.said = (void *)call->said;
-	what.stat = s->stat;
-	if (!what.mnt || !is_kept(what.stat.mode) || !in_scope_at(what.mnt))
-		return 0;
-	what.name = (void *)s->name; /* the dentry may be of another by now */
 	root_fill(&what);
 	return tell(&what);
 }
 
-static __noinline int moved(struct names *call, __u32 i, __u32 flags, __u32 back)
+static __noinline int moved(struct names *call, __u32 i, __u32 flags, bool back)
 {
 	struct subject what = { .kind = KIND_FILE_RENAME, .flags = flags };
 	struct seen *s;
@@ -681,18 +719,42 @@ static __noinline int moved(struct names *call, __u32 i, __u32 flags, __u32 back
 	if (i >= SEEN_MAX)
 		return 0;
 	s = &call->seen[i];
+	if (!place(&what, call, s->parent, back))
+		return 0;
+	what.original_mnt = what.mnt;
+	what.original_said = what.said;
+	what.original_base = what.base;
+	what.original_base_mnt = what.base_mnt;
 	what.dentry = (void *)s->dentry;
-	find_place(s->parent, back ? call->new_mnt : call->mnt, back ? call->new_path : call->path);
-	what.original_mnt = (void *)call->place;
-	what.original_said = (void *)call->said;
-	find_place((__u64)what.dentry, back ? call->mnt : call->new_mnt, back ? call->path : call->new_path);
-	what.mnt = (void *)call->place;
-	what.said = (void *)call->said;
-	if (!what.mnt || !what.original_mnt || !in_scope(what.mnt, (void *)s->inode))
+	what.base = NULL;
+	if (!place(&what, call, s->dentry, !back) || !in_scope(what.mnt, (void *)s->inode))
 		return 0;
 	what.original_dir = (void *)s->parent;
 	what.original_name = (void *)s->name;
 	stat_fill(&what.stat, (void *)s->inode);
+	root_fill(&what);
+	return tell(&what);
+}
+
+/* An overlay says nothing of what it has only now copied up. */
+static __noinline int moved_unseen(struct names *call)
+{
+	struct subject what = { .kind = KIND_FILE_RENAME, .flags = FLAG_NAMED };
+	struct seen *s = directory_of(call, false);
+
+	if (!s || !place(&what, call, s->dentry, false))
+		return 0;
+	what.original_mnt = what.mnt;
+	what.original_dir = (void *)s->dentry;
+	what.original_said = (void *)call->path;
+	what.original_base = what.base;
+	what.original_base_mnt = what.base_mnt;
+	what.base = NULL;
+	s = directory_of(call, true);
+	if (!s || !place(&what, call, s->dentry, true) || !in_scope_at(what.mnt))
+		return 0;
+	what.dentry = (void *)s->dentry;
+	what.said = (void *)call->new_path;
 	root_fill(&what);
 	return tell(&what);
 }
@@ -702,15 +764,15 @@ static __always_inline int rename_ended(struct names *call)
 	__u32 i = find_name(0, NAME_MOVED), other, flags = 0;
 
 	if (i >= SEEN_MAX)
-		return 0;
+		return call->overlay ? moved_unseen(call) : 0;
 	other = find_name(i + 1, NAME_MOVED);
 	if (other < SEEN_MAX)
 		flags = FLAG_EXCHANGED;
 	else if (find_name(0, NAME_WENT) < SEEN_MAX)
 		flags = FLAG_REPLACED;
-	moved(call, i, flags, 0);
+	moved(call, i, flags, false);
 	if (other < SEEN_MAX)
-		moved(call, other, flags, 1);
+		moved(call, other, flags, true);
 	return 0;
 }
 
@@ -733,7 +795,7 @@ static __always_inline int content_ended(struct names *call)
 	if (!s)
 		return 0;
 	ch.dentry = (void *)s->dentry;
-	find_place((__u64)ch.dentry, call->mnt, call->path);
+	find_place(s->dentry, call->mnt, 0);
 	ch.mnt = (void *)call->place;
 	return ch.mnt ? changed((void *)s->inode, &ch) : 0;
 }
@@ -748,10 +810,7 @@ static __always_inline int attributes_ended(struct names *call)
 		return 0;
 	what.dentry = (void *)s->dentry;
 	inode = (void *)s->inode;
-	find_place((__u64)what.dentry, call->mnt, call->path);
-	what.mnt = (void *)call->place;
-	what.said = (void *)call->said;
-	if (!what.mnt || !in_scope(what.mnt, inode))
+	if (!place(&what, call, s->dentry, false) || !in_scope(what.mnt, inode))
 		return 0;
 	root_fill(&what);
 	stat_fill(&what.stat, inode);

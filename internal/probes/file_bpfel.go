@@ -36,6 +36,7 @@ const (
 	fileFlagFLAG_COUNT     fileFlag = 8
 	fileFlagFLAG_EXCHANGED fileFlag = 16
 	fileFlagFLAG_REPLACED  fileFlag = 32
+	fileFlagFLAG_NAMED     fileFlag = 64
 )
 
 type fileHeader struct {
@@ -67,6 +68,8 @@ type fileNames struct {
 	NewPath  uint64
 	Mnt      uint64
 	NewMnt   uint64
+	Dir      uint64
+	NewDir   uint64
 	Place    uint64
 	Said     uint64
 	Search   uint64
@@ -104,17 +107,19 @@ type filePending struct {
 }
 
 type fileRecord struct {
-	_             structs.HostLayout
-	Header        fileHeader
-	Stat          fileStat
-	Since         uint64
-	Bytes         uint64
-	Count         uint64
-	Tails         [5]uint16
-	Flags         uint16
-	PathMarks     uint8
-	OriginalMarks uint8
-	Pad           [2]uint8
+	_                 structs.HostLayout
+	Header            fileHeader
+	Stat              fileStat
+	Since             uint64
+	Bytes             uint64
+	Count             uint64
+	Tails             [7]uint16
+	Flags             uint16
+	PathMarks         uint8
+	OriginalMarks     uint8
+	BaseMarks         uint8
+	OriginalBaseMarks uint8
+	_                 [4]byte
 }
 
 type fileScratch struct {
@@ -132,7 +137,7 @@ type fileScratch struct {
 		Limit      uint32
 		Marks      uint32
 	}
-	Data [32768]uint8
+	Data [36864]uint8
 }
 
 type fileStat struct {
@@ -156,10 +161,12 @@ type fileTail uint32
 const (
 	fileTailTAIL_PATH          fileTail = 0
 	fileTailTAIL_ORIGINAL      fileTail = 1
-	fileTailTAIL_SAID          fileTail = 2
-	fileTailTAIL_ORIGINAL_SAID fileTail = 3
-	fileTailTAIL_TARGET        fileTail = 4
-	fileTailTAILS              fileTail = 5
+	fileTailTAIL_BASE          fileTail = 2
+	fileTailTAIL_ORIGINAL_BASE fileTail = 3
+	fileTailTAIL_SAID          fileTail = 4
+	fileTailTAIL_ORIGINAL_SAID fileTail = 5
+	fileTailTAIL_TARGET        fileTail = 6
+	fileTailTAILS              fileTail = 7
 )
 
 type fileWriteKey struct {

@@ -20,16 +20,26 @@ type summaries struct {
 	written  *ebpf.Map // fileWriteKey to fileWritten; what it holds is not told yet, but for told
 	interval uint64    // ns
 	files    map[fileWriteKey]*openFile
-	ended    map[uint32]time.Time // when processes ended, by tgid
-	byTgid   map[uint32]int
-	n        uint64 // events made here
+	ended    map[uint32]ended // processes, by tgid
+	n        uint64           // events made here
 }
+
+// ended says when a process ended. Its exit is read before what it wrote: the
+// rings are read apart. So it is remembered for a while.
+type ended struct {
+	at     time.Time
+	rounds int
+}
+
+// endedRounds is how often due looks for files of a process that has ended.
+const endedRounds = 3
 
 // An openFile is one that a process has written to, since its first write was told.
 type openFile struct {
-	file events.File
-	due  uint64 // boot time in ns
-	told events.Writes
+	file  events.File
+	since time.Time // its first write
+	due   uint64    // boot time in ns
+	told  events.Writes
 }
 
 func newSummaries(written *ebpf.Map, interval time.Duration) *summaries {
@@ -37,8 +47,7 @@ func newSummaries(written *ebpf.Map, interval time.Duration) *summaries {
 		written:  written,
 		interval: uint64(interval),
 		files:    map[fileWriteKey]*openFile{},
-		byTgid:   map[uint32]int{},
-		ended:    map[uint32]time.Time{},
+		ended:    map[uint32]ended{},
 	}
 }
 
@@ -47,9 +56,7 @@ func newSummaries(written *ebpf.Map, interval time.Duration) *summaries {
 func (s *summaries) note(raw []byte, e *events.Event) (nothing bool) {
 	switch {
 	case e.Kind == events.KindExit && e.Process != nil:
-		if s.byTgid[e.Process.PID] > 0 {
-			s.ended[e.Process.PID] = e.Time
-		}
+		s.ended[e.Process.PID] = ended{at: e.Time}
 		return false
 	case e.Kind != events.KindFileWrite:
 		return false
@@ -61,16 +68,13 @@ func (s *summaries) note(raw []byte, e *events.Event) (nothing bool) {
 	key := fileWriteKey{Inode: r.Stat.Inode, Device: r.Stat.Device, Generation: r.Stat.Generation, Tgid: r.Header.Tgid}
 	known := s.files[key]
 	if !e.File.Summary {
-		if known == nil {
-			s.byTgid[key.Tgid]++
-		}
-		s.files[key] = &openFile{file: *e.File, due: r.Header.Time + s.interval}
+		s.files[key] = &openFile{file: *e.File, since: e.Time, due: r.Header.Time + s.interval}
 		return false
 	}
 	if known == nil {
 		return false
 	}
-	s.forget(key)
+	delete(s.files, key)
 	if e.File.Path.Detached && !known.file.Path.Detached { // its mount namespace went before it
 		e.File.Path = known.file.Path
 	}
@@ -79,25 +83,19 @@ func (s *summaries) note(raw []byte, e *events.Event) (nothing bool) {
 	return known.told != events.Writes{} && e.File.Writes.Bytes == 0 && e.File.Writes.Count == 0
 }
 
-func (s *summaries) forget(key fileWriteKey) {
-	delete(s.files, key)
-	if s.byTgid[key.Tgid]--; s.byTgid[key.Tgid] <= 0 {
-		delete(s.byTgid, key.Tgid)
-	}
-}
-
 // due gives the summaries that are to be told now.
 func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
 	var errs []error
 	var list []*events.Event
 	for key, f := range s.files {
 		end, gone := s.ended[key.Tgid]
+		gone = gone && f.since.Before(end.at)
 		if !gone && f.due > now {
 			continue
 		}
 		e, err := s.tell(key, f, gone, clock)
 		if e != nil && gone {
-			e.Time = end
+			e.Time = end.at
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -106,7 +104,13 @@ func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
 		}
 		f.due = now + s.interval
 	}
-	clear(s.ended)
+	for tgid, end := range s.ended {
+		if end.rounds++; end.rounds < endedRounds {
+			s.ended[tgid] = end
+		} else {
+			delete(s.ended, tgid)
+		}
+	}
 	return list, errors.Join(errs...)
 }
 
@@ -155,9 +159,7 @@ func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock)
 		} else if err != nil {
 			return nil, fmt.Errorf("forget written file: %w", err)
 		}
-		if s.files[key] != nil {
-			s.forget(key)
-		}
+		delete(s.files, key)
 	}
 	if w.Flags&uint32(fileWritesFlagWRITES_IGNORED) != 0 {
 		return nil, nil
