@@ -83,8 +83,8 @@ func fillStat(f *events.File, st *fileStat) {
 	f.Links = st.Links
 	f.Owner, f.Group = events.User{ID: st.Uid}, events.Group{ID: st.Gid}
 	f.Size = st.Size
-	f.Modified = time.Unix(st.Modified, int64(st.ModifiedNs))
-	f.Changed = time.Unix(st.Changed, int64(st.ChangedNs))
+	f.Modified = time.Unix(st.Modified, int64(st.ModifiedNs)).UTC()
+	f.Changed = time.Unix(st.Changed, int64(st.ChangedNs)).UTC()
 }
 
 func fileTypeOf(mode uint32) events.FileType {

@@ -29,6 +29,9 @@ func TestEventIsNotKept(t *testing.T) {
 		r := fullLocal(kind)
 		samples[kind] = sample{decodeLocal, encodeLocal(&r)}
 	}
+	for _, kind := range kindsOf("file") {
+		samples[kind] = sample{decodeFile, fullFile(kind).encode()}
+	}
 	for kind, sample := range samples {
 		e, _, err := sample.decode(sample.raw, testClock, nil)
 		if err != nil {

@@ -41,16 +41,27 @@ func TestHeaderOffsets(t *testing.T) {
 func TestSharedLayout(t *testing.T) {
 	var process processRecord
 	var network networkRecord
-	if at := unsafe.Offsetof(network.Header); at != 0 {
-		t.Errorf("the header of a network record is at %d", at)
+	var file fileRecord
+	for name, at := range map[string]uintptr{
+		"network": unsafe.Offsetof(network.Header), "local": unsafe.Offsetof(networkLocalRecord{}.Header), "file": unsafe.Offsetof(file.Header),
+	} {
+		if at != 0 {
+			t.Errorf("the header of a %s record is at %d", name, at)
+		}
 	}
 	for name, types := range map[string][2]reflect.Type{
-		"headers":  {reflect.TypeOf(process.Header), reflect.TypeOf(network.Header)},
-		"counters": {reflect.TypeFor[processCounters](), reflect.TypeFor[networkCounters]()},
+		"headers":               {reflect.TypeOf(process.Header), reflect.TypeOf(network.Header)},
+		"headers of files":      {reflect.TypeOf(network.Header), reflect.TypeOf(file.Header)},
+		"headers of written":    {reflect.TypeOf(file.Header), reflect.TypeOf(fileWritten{}.Header)},
+		"counters":              {reflect.TypeFor[processCounters](), reflect.TypeFor[networkCounters]()},
+		"counters of the files": {reflect.TypeFor[processCounters](), reflect.TypeFor[fileCounters]()},
 	} {
 		if !types[0].ConvertibleTo(types[1]) {
 			t.Errorf("the %s differ: %v, %v", name, types[0], types[1])
 		}
+	}
+	if size := unsafe.Sizeof(file); size%8 != 0 {
+		t.Errorf("a file record's fixed part is %d bytes, which is no multiple of 8", size)
 	}
 	if size := unsafe.Sizeof(network); size%8 != 0 {
 		t.Errorf("a network record is %d bytes, which is no multiple of 8", size)

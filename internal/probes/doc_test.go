@@ -65,13 +65,27 @@ func kindRowsDoc() []string {
 		for _, v := range row.variants {
 			programs := "/proc"
 			if len(v.programs) > 0 {
-				programs = "`" + strings.Join(v.programs, "`, `") + "`"
+				var steps []string
+				for _, step := range v.programs {
+					steps = append(steps, stepDoc(step))
+				}
+				programs = strings.Join(steps, ", ")
 			}
 			variants = append(variants, v.name+": "+programs)
 		}
 		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n", traits.Name, traits.Class, yes(traits.Default), strings.Join(variants, "; ")))
 	}
 	return rows
+}
+
+// stepDoc writes the programs of which a variant needs one; in parentheses if it does without.
+func stepDoc(step string) string {
+	names, optional := strings.CutSuffix(step, "|")
+	text := "`" + strings.Join(alternatives(names), "` or `") + "`"
+	if optional {
+		return "(" + text + ")"
+	}
+	return text
 }
 
 func yes(v bool) string {
@@ -96,8 +110,13 @@ func TestTables(t *testing.T) {
 			t.Errorf("kind %s lacks a decoder or a variant", row.kind)
 		}
 		for _, v := range row.variants {
-			for _, name := range v.programs {
-				used[name] = true
+			for _, step := range v.programs {
+				for _, name := range alternatives(step) {
+					used[name] = true
+				}
+				if alternatives(step)[0] == "" {
+					t.Errorf("kind %s, variant %s: step %q begins with no program", row.kind, v.name, step)
+				}
 			}
 		}
 	}
@@ -106,8 +125,12 @@ func TestTables(t *testing.T) {
 			t.Errorf("kind %s: it has a row: %v, it is internal: %v", kind, served[kind], kind.Traits().Internal)
 		}
 	}
+	delete(used, "") // of a step that may be missing
 	listed := map[string]bool{}
 	for _, p := range programs() {
+		if listed[p.name] {
+			t.Errorf("program %s has two rows", p.name)
+		}
 		listed[p.name] = true
 		spec := objectOf(objects, p.name)
 		if spec == nil {
@@ -123,7 +146,7 @@ func TestTables(t *testing.T) {
 	}
 	for _, spec := range objects {
 		for name := range spec.Programs {
-			if !listed[name] {
+			if !listed[name] && name != fileProgSelf { // which has no hook
 				t.Errorf("program %s of the object is not in the table", name)
 			}
 		}
@@ -139,10 +162,10 @@ func TestTables(t *testing.T) {
 func objects(t *testing.T) []*ebpf.CollectionSpec {
 	t.Helper()
 	var specs []*ebpf.CollectionSpec
-	for _, load := range []func() (*ebpf.CollectionSpec, error){loadProcess, loadNetwork} {
-		spec, err := load()
+	for _, row := range familyRows() {
+		spec, err := row.load()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", row.name, err)
 		}
 		specs = append(specs, spec)
 	}

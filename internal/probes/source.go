@@ -134,7 +134,7 @@ func (s *Source) golive() error {
 		wanted |= 1 << kind
 	}
 	if m := s.sharedMap(fileMapWrites); m != nil && s.rows[events.KindFileWrite].decode != nil {
-		s.summaries = newSummaries(m, s.options.SummaryInterval)
+		s.summaries = newSummaries(writesMap{m}, s.options.SummaryInterval)
 	}
 	s.learnSelf()
 	late := s.attached("accept_exit") && !s.attached("accept_graft")

@@ -17,37 +17,38 @@ import (
 // not tell: of processes that have ended, and of files that stay open for longer
 // than the interval. What it has told of a file is taken off the next summary.
 type summaries struct {
-	written  *ebpf.Map // fileWriteKey to fileWritten; what it holds is not told yet, but for told
-	interval uint64    // ns
+	written  writtenFiles
+	interval uint64 // ns
 	files    map[fileWriteKey]*openFile
-	ended    map[uint32]ended // processes, by tgid
-	n        uint64           // events made here
+	// When processes ended, by tgid, since files were last due and in the time
+	// before: the ring of their ends is read ahead of that of what they wrote.
+	ended, endedBefore map[uint32]uint64
+	n                  uint64 // events made here
 }
 
-// ended says when a process ended. Its exit is read before what it wrote: the
-// rings are read apart. So it is remembered for a while.
-type ended struct {
-	at     time.Time
-	rounds int
+// writtenFiles is the map of what was written since the first write was told.
+type writtenFiles interface {
+	lookup(fileWriteKey) (fileWritten, error) // ebpf.ErrKeyNotExist when the kernel has told it
+	delete(fileWriteKey) error                // likewise
+	keys() ([]fileWriteKey, error)
 }
-
-// endedRounds is how often due looks for files of a process that has ended.
-const endedRounds = 3
 
 // An openFile is one that a process has written to, since its first write was told.
 type openFile struct {
 	file  events.File
-	since time.Time // its first write
-	due   uint64    // boot time in ns
+	first uint64 // boot time in ns of the record of its first write
+	due   uint64 // likewise
 	told  events.Writes
+	gone  bool // the kernel has told its end
 }
 
-func newSummaries(written *ebpf.Map, interval time.Duration) *summaries {
+func newSummaries(written writtenFiles, interval time.Duration) *summaries {
 	return &summaries{
-		written:  written,
-		interval: uint64(interval),
-		files:    map[fileWriteKey]*openFile{},
-		ended:    map[uint32]ended{},
+		written:     written,
+		interval:    uint64(interval),
+		files:       map[fileWriteKey]*openFile{},
+		ended:       map[uint32]uint64{},
+		endedBefore: map[uint32]uint64{},
 	}
 }
 
@@ -56,7 +57,7 @@ func newSummaries(written *ebpf.Map, interval time.Duration) *summaries {
 func (s *summaries) note(raw []byte, e *events.Event) (nothing bool) {
 	switch {
 	case e.Kind == events.KindExit && e.Process != nil:
-		s.ended[e.Process.PID] = ended{at: e.Time}
+		s.ended[e.Process.PID] = timeOf(raw)
 		return false
 	case e.Kind != events.KindFileWrite:
 		return false
@@ -66,21 +67,35 @@ func (s *summaries) note(raw []byte, e *events.Event) (nothing bool) {
 		return false
 	}
 	key := fileWriteKey{Inode: r.Stat.Inode, Device: r.Stat.Device, Generation: r.Stat.Generation, Tgid: r.Header.Tgid}
-	known := s.files[key]
 	if !e.File.Summary {
-		s.files[key] = &openFile{file: *e.File, since: e.Time, due: r.Header.Time + s.interval}
+		s.files[key] = &openFile{file: *e.File, first: r.Header.Time, due: r.Header.Time + s.interval}
 		return false
 	}
+	known := s.files[key]
 	if known == nil {
 		return false
 	}
 	delete(s.files, key)
-	if e.File.Path.Detached && !known.file.Path.Detached { // its mount namespace went before it
+	if e.File.Path.Detached && known.file.Path.Name != "" && !known.file.Path.Detached { // its mount namespace went before it
 		e.File.Path = known.file.Path
 	}
+	if r.Since > known.first { // written anew, and that first write was lost: what was told was of the time before
+		return false
+	}
+	nothing = known.told == e.File.Writes
 	e.File.Writes.Bytes -= known.told.Bytes
 	e.File.Writes.Count -= known.told.Count
-	return known.told != events.Writes{} && e.File.Writes.Bytes == 0 && e.File.Writes.Count == 0
+	return nothing
+}
+
+// endOf is when the process that wrote then has ended, in ns since boot.
+func (s *summaries) endOf(tgid uint32, wrote uint64) (at uint64, over bool) {
+	for _, ended := range []map[uint32]uint64{s.ended, s.endedBefore} {
+		if at, ok := ended[tgid]; ok && wrote <= at { // else the number has a new owner
+			return at, true
+		}
+	}
+	return 0, false
 }
 
 // due gives the summaries that are to be told now.
@@ -88,29 +103,29 @@ func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
 	var errs []error
 	var list []*events.Event
 	for key, f := range s.files {
-		end, gone := s.ended[key.Tgid]
-		gone = gone && f.since.Before(end.at)
-		if !gone && f.due > now {
+		if f.gone {
+			if f.due <= now { // what the kernel has told of it was lost on the way
+				delete(s.files, key)
+			}
 			continue
 		}
-		e, err := s.tell(key, f, gone, clock)
-		if e != nil && gone {
-			e.Time = end.at
+		end, over := s.endOf(key.Tgid, f.first)
+		if !over && f.due > now {
+			continue
 		}
+		e, err := s.tell(key, f, over, clock)
 		if err != nil {
 			errs = append(errs, err)
 		} else if e != nil {
+			if over {
+				e.Time = clock.Wall(end)
+			}
 			list = append(list, e)
 		}
 		f.due = now + s.interval
 	}
-	for tgid, end := range s.ended {
-		if end.rounds++; end.rounds < endedRounds {
-			s.ended[tgid] = end
-		} else {
-			delete(s.ended, tgid)
-		}
-	}
+	clear(s.endedBefore)
+	s.ended, s.endedBefore = s.endedBefore, s.ended
 	return list, errors.Join(errs...)
 }
 
@@ -118,17 +133,9 @@ func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
 func (s *summaries) rest(clock *Clock) ([]*events.Event, error) {
 	var errs []error
 	var list []*events.Event
-	var keys []fileWriteKey
-	var key fileWriteKey
-	var w fileWritten
-	for it := s.written.Iterate(); ; {
-		if !it.Next(&key, &w) {
-			if err := it.Err(); err != nil {
-				errs = append(errs, fmt.Errorf("read written files: %w", err))
-			}
-			break
-		}
-		keys = append(keys, key)
+	keys, err := s.written.keys()
+	if err != nil {
+		errs = append(errs, fmt.Errorf("read written files: %w", err))
 	}
 	for _, key := range keys {
 		f := s.files[key]
@@ -147,14 +154,22 @@ func (s *summaries) rest(clock *Clock) ([]*events.Event, error) {
 
 // tell makes the summary of one file; nil if there is nothing to say.
 func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock) (*events.Event, error) {
-	var w fileWritten
-	if err := s.written.Lookup(&key, &w); errors.Is(err, ebpf.ErrKeyNotExist) {
-		return nil, nil // the kernel tells it
+	w, err := s.written.lookup(key)
+	if errors.Is(err, ebpf.ErrKeyNotExist) {
+		f.gone = true // the kernel tells it
+		return nil, nil
 	} else if err != nil {
 		return nil, fmt.Errorf("read written file: %w", err)
 	}
+	if w.Since > f.first { // the kernel tells the end of that, and it was written anew
+		if !last {
+			return nil, nil // its first write is on the way
+		}
+		f.told = events.Writes{}
+	}
 	if last {
-		if err := s.written.Delete(&key); errors.Is(err, ebpf.ErrKeyNotExist) {
+		if err := s.written.delete(key); errors.Is(err, ebpf.ErrKeyNotExist) {
+			f.gone = true
 			return nil, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("forget written file: %w", err)
@@ -165,14 +180,16 @@ func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock)
 		return nil, nil
 	}
 	unseen := w.Flags&uint32(fileWritesFlagWRITES_UNSEEN) != 0
-	fresh := events.Writes{Bytes: w.Bytes - f.told.Bytes, Count: w.Count - f.told.Count, HasBytes: !unseen, HasCount: true}
-	if fresh.Bytes == 0 && fresh.Count == 0 && (!last || f.told != events.Writes{}) {
+	until := events.Writes{Bytes: w.Bytes, Count: w.Count, HasBytes: !unseen, HasCount: true}
+	if f.told == until || !last && f.told == (events.Writes{}) && w.Bytes == 0 && w.Count == 0 {
 		return nil, nil
 	}
-	f.told.Bytes, f.told.Count = w.Bytes, w.Count
 	file := f.file
-	file.Summary, file.Writes = true, fresh
+	file.Summary, file.Writes = true, until
+	file.Writes.Bytes -= f.told.Bytes
+	file.Writes.Count -= f.told.Count
 	file.Known = false // what was so at the first write need not be so now
+	f.told = until
 	return &events.Event{
 		Kind:    events.KindFileWrite,
 		Time:    time.Now(),
@@ -180,4 +197,25 @@ func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock)
 		Process: actorOf((*networkHeader)(unsafe.Pointer(&w.Header)), clock),
 		File:    &file,
 	}, nil
+}
+
+// writesMap is the kernel's map as writtenFiles.
+type writesMap struct{ *ebpf.Map }
+
+func (m writesMap) lookup(key fileWriteKey) (w fileWritten, err error) {
+	err = m.Lookup(&key, &w)
+	return w, err
+}
+
+func (m writesMap) delete(key fileWriteKey) error { return m.Delete(&key) }
+
+func (m writesMap) keys() ([]fileWriteKey, error) {
+	var keys []fileWriteKey
+	var key fileWriteKey
+	var w fileWritten
+	it := m.Iterate()
+	for it.Next(&key, &w) {
+		keys = append(keys, key)
+	}
+	return keys, it.Err()
 }
