@@ -119,7 +119,7 @@ func fileTable() []program {
 		},
 		{
 			name: "file_released", typ: "fentry", hook: "__fput", args: []string{"struct file *"},
-			since: "5.8", why: "the last reference to an open file is gone, also at the end of a process or of a mapping",
+			since: "5.8", why: "the last reference to an open file is gone, also at the end of a process or of a mapping", notes: true, // user space tells what it misses
 		},
 		{
 			name: "unlink_begins", typ: "fentry", hook: "security_path_unlink", args: []string{"const struct path *", "struct dentry *"},
