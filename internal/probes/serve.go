@@ -5,7 +5,7 @@ package probes
 import (
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 
 	"sensor/internal/events"
 )
@@ -78,23 +78,39 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 // attachOne attaches the first of the programs that the kernel takes, unless it
 // is at its hook already. Without success it names the last one.
 func (s *Source) attachOne(names []string, known map[string]program) (name string, fresh bool, err error) {
+	return firstOf(names, s.attached, func(name string) error { return s.familyOf(name).attach(known[name]) })
+}
+
+// errNoHook says that the kernel has no such hook, whoever asks.
+var errNoHook = errors.New("no such hook")
+
+// firstOf is attachOne for any way to attach. The empty name stands for doing
+// without, where this architecture has none of the hooks before it.
+func firstOf(names []string, attached func(string) bool, attach func(string) error) (name string, fresh bool, err error) {
 	var errs []error
-	for _, name = range names {
-		if name == "" && errors.Is(errors.Join(errs...), os.ErrNotExist) {
-			return "", false, nil // this architecture has no such hook
-		} else if name == "" {
-			break
+	for _, next := range names {
+		if next == "" {
+			if missing(errs) {
+				return "", false, nil
+			}
+			continue
 		}
-		if s.attached(name) {
+		name = next
+		if attached(name) {
 			return name, false, nil
 		}
-		if err := s.familyOf(name).attach(known[name]); err != nil {
+		if err := attach(name); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		return name, true, nil
 	}
 	return name, false, errors.Join(errs...)
+}
+
+// missing reports whether all of the errors, and there are some, are of hooks that are not there.
+func missing(errs []error) bool {
+	return len(errs) > 0 && !slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, errNoHook) })
 }
 
 // familyOf is the family whose object holds the program.

@@ -426,7 +426,8 @@ func TestSummaryOfIgnoredFile(t *testing.T) {
 // A file whose mounts are gone when it is released is where it was.
 func TestSummaryOfDetachedPath(t *testing.T) {
 	known := events.Path{Name: "/home/dir/new"}
-	detached := events.Path{Name: "/home/dir/new", Detached: true}
+	last := events.Path{Name: "/new"}
+	detached := events.Path{Name: "/new", Detached: true}
 	const mark = uint8(processPathMarkPATH_DETACHED)
 	for name, test := range map[string]struct {
 		first, summary uint8 // marks
@@ -434,7 +435,7 @@ func TestSummaryOfDetachedPath(t *testing.T) {
 	}{
 		"at the end":      {uint8(processPathMarkPATH_KNOWN), uint8(processPathMarkPATH_KNOWN) | mark, known},
 		"always":          {uint8(processPathMarkPATH_KNOWN) | mark, uint8(processPathMarkPATH_KNOWN) | mark, detached},
-		"at the first":    {uint8(processPathMarkPATH_KNOWN) | mark, uint8(processPathMarkPATH_KNOWN), known},
+		"at the first":    {uint8(processPathMarkPATH_KNOWN) | mark, uint8(processPathMarkPATH_KNOWN), last},
 		"unknown at last": {uint8(processPathMarkPATH_KNOWN), 0, events.Path{}},
 		"unknown before":  {0, uint8(processPathMarkPATH_KNOWN) | mark, detached},
 	} {
@@ -445,6 +446,7 @@ func TestSummaryOfDetachedPath(t *testing.T) {
 			s.hear(in)
 			in.summary(1, 1)
 			in.PathMarks = test.summary
+			in.tails[fileTailTAIL_PATH] = []byte("new\x00")
 			if e, _ := s.hear(in); e.File.Path != test.want {
 				t.Errorf("path %+v, want %+v", e.File.Path, test.want)
 			}
