@@ -78,6 +78,10 @@ struct subject {
 	struct dentry *original_dir;
 	const char *original_name;
 	const char *name;   /* below dentry, if it is not the dentry's own */
+	const char *said, *original_said; /* what the process called them, in its memory, or NULL */
+	/* where that begins, unless at the root */
+	struct vfsmount *base_mnt, *original_base_mnt;
+	struct dentry *base, *original_base;
 	const char *target; /* of a symbolic link, in the kernel's memory */
 	__u64 since, bytes, count; /* of a summary */
 	__u32 kind;
@@ -102,9 +106,23 @@ static __always_inline __u32 string_append(struct scratch *s, __u32 max, const c
 	__u32 position = s->position;
 	long n;
 
-	if (position > PATH_LAST_POS)
+	if (position > SAID_LAST_POS)
 		return 0;
 	n = bpf_probe_read_kernel_str(&s->data[position], max, text);
+	if (n <= 0)
+		return 0;
+	s->position = position + n;
+	return n;
+}
+
+static __always_inline __u32 user_string_append(struct scratch *s, const char *text)
+{
+	__u32 position = s->position;
+	long n;
+
+	if (position > SAID_LAST_POS)
+		return 0;
+	n = bpf_probe_read_user_str(&s->data[position], PATH_MAX_LEN, text);
 	if (n <= 0)
 		return 0;
 	s->position = position + n;
@@ -128,7 +146,9 @@ static __noinline int tell(struct subject *what)
 	r->header.kind = what->kind;
 	actor_fill(&r->header, current_task());
 	r->stat = what->stat;
-	r->flags = what->flags | FLAG_STAT;
+	r->flags = what->flags;
+	if (what->stat.mode)
+		r->flags |= FLAG_STAT;
 	r->since = what->since;
 	r->bytes = what->bytes;
 	r->count = what->count;
@@ -141,6 +161,16 @@ static __noinline int tell(struct subject *what)
 					   &r->original_marks);
 		r->tails[TAIL_ORIGINAL] = length;
 	}
+	if (what->base)
+		r->tails[TAIL_BASE] = path_append_from(s, slot, what->base_mnt, what->base, what->root_mnt, what->root_dentry,
+						       &r->base_marks);
+	if (what->original_base)
+		r->tails[TAIL_ORIGINAL_BASE] = path_append_from(s, slot, what->original_base_mnt, what->original_base, what->root_mnt,
+								what->root_dentry, &r->original_base_marks);
+	if (what->said)
+		r->tails[TAIL_SAID] = user_string_append(s, what->said);
+	if (what->original_said)
+		r->tails[TAIL_ORIGINAL_SAID] = user_string_append(s, what->original_said);
 	if (what->target)
 		r->tails[TAIL_TARGET] = string_append(s, PATH_MAX_LEN, what->target);
 	length = s->position;
@@ -582,13 +612,15 @@ int BPF_PROG(file_released, struct file *file)
 
 /* ---- names that go or change: remembered before, told if it succeeds ---- */
 
+enum pending_call { CREATES = 1, REMOVES, RENAMES, SETS };
+
 struct pending {
 	struct stat stat; /* of what is deleted, before */
 	__u64 mnt, dir, dentry;
 	__u64 new_mnt, new_dir, new_dentry; /* of a rename */
 	__u32 flags;
-	__u8 creates, told, replaced;
-	__u8 pad;
+	__u8 does; /* enum pending_call */
+	__u8 told, replaced, pad;
 	__u8 name[NAME_MAX_LEN], new_name[NAME_MAX_LEN];
 };
 
@@ -647,6 +679,7 @@ static __always_inline int removing(const struct path *dir, struct dentry *dentr
 	p = pending_begin();
 	if (!p)
 		return 0;
+	p->does = REMOVES;
 	p->mnt = (__u64)mnt;
 	p->dentry = (__u64)dentry;
 	stat_fill(&p->stat, inode);
@@ -665,7 +698,7 @@ static __always_inline int creating(const struct path *dir, struct dentry *dentr
 		return 0;
 	p->mnt = (__u64)BPF_CORE_READ(dir, mnt);
 	p->dentry = (__u64)dentry;
-	p->creates = 1;
+	p->does = CREATES;
 	return 0;
 }
 
@@ -693,25 +726,89 @@ int BPF_PROG(link_begins, struct dentry *old_dentry, const struct path *dir, str
 	return creating(dir, dentry);
 }
 
-/*
- * void mnt_drop_write(mnt): all four end with it, also failed. Nearer to them there
- * is done_path_create, which compilers put into its callers.
- */
-SEC("fentry/mnt_drop_write")
-int BPF_PROG(creation_ends, struct vfsmount *mnt)
+static __noinline int attributes_changed(struct vfsmount *mnt, struct dentry *dentry)
+{
+	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+	struct subject what = { .kind = KIND_FILE_ATTRIBUTES, .mnt = mnt, .dentry = dentry };
+
+	if (!wants(KIND_FILE_ATTRIBUTES) || !in_scope(mnt, inode))
+		return 0;
+	root_fill(&what);
+	stat_fill(&what.stat, inode);
+	return tell(&what);
+}
+
+/* The thread's write access to the mount ends: what it has pending is done, or has failed. */
+static __always_inline int access_ended(struct vfsmount *mnt)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct pending *p = bpf_map_lookup_elem(&pendings, &id);
 	struct dentry *dentry;
+	__u8 does;
 
-	if (!p || !p->creates || p->mnt != (__u64)mnt)
+	if (!p || stopped)
 		return 0;
+	does = p->does;
 	dentry = (void *)p->dentry;
-	p->creates = 0;
-	if (stopped || !BPF_CORE_READ(dentry, d_inode))
+	if (does == CREATES && p->mnt == (__u64)mnt) {
+		p->does = 0;
+		if (!BPF_CORE_READ(dentry, d_inode))
+			return 0;
+		p->told = 1;
+		return created(mnt, dentry);
+	}
+	if (does == SETS && p->mnt == (__u64)BPF_CORE_READ(mnt, mnt_sb)) {
+		p->does = 0;
+		return attributes_changed(mnt, dentry);
+	}
+	return 0;
+}
+
+/*
+ * void mnt_drop_write(mnt): all four end with it, also failed, and so do changes of
+ * extended attributes. Nearer to the four there is done_path_create, which
+ * compilers put into its callers.
+ */
+SEC("fentry/mnt_drop_write")
+int BPF_PROG(creation_ends, struct vfsmount *mnt)
+{
+	return access_ended(mnt);
+}
+
+/* void mnt_drop_write_file(file): likewise, of fsetxattr and fremovexattr. */
+SEC("fentry/mnt_drop_write_file")
+int BPF_PROG(file_access_ends, struct file *file)
+{
+	return access_ended(BPF_CORE_READ(file, f_path.mnt));
+}
+
+static __always_inline int attribute_set(struct dentry *dentry)
+{
+	struct pending *p;
+
+	if (stopped || !wants(KIND_FILE_ATTRIBUTES))
 		return 0;
-	p->told = 1;
-	return created(mnt, dentry);
+	p = pending_begin();
+	if (!p)
+		return 0;
+	p->does = SETS;
+	p->dentry = (__u64)dentry;
+	p->mnt = (__u64)BPF_CORE_READ(dentry, d_sb); /* the mount is known when the access ends */
+	return 0;
+}
+
+/* void security_inode_post_setxattr(dentry, name, ...): it has succeeded. */
+SEC("fentry/security_inode_post_setxattr")
+int BPF_PROG(xattr_set, struct dentry *dentry)
+{
+	return attribute_set(dentry);
+}
+
+/* void security_inode_post_removexattr(dentry, name), since Linux 6.9 */
+SEC("fentry/security_inode_post_removexattr")
+int BPF_PROG(xattr_removed, struct dentry *dentry)
+{
+	return attribute_set(dentry);
 }
 
 /*
@@ -759,7 +856,7 @@ int BPF_PROG(removed, struct dentry *dentry)
 	struct subject what = { .kind = KIND_FILE_DELETE, .dentry = dentry };
 	struct pending *p = pending_of(dentry);
 
-	if (!p)
+	if (!p || p->does != REMOVES)
 		return 0;
 	what.stat = p->stat;
 	what.mnt = (void *)p->mnt;
@@ -784,6 +881,7 @@ int BPF_PROG(rename_begins, const struct path *old_dir, struct dentry *old_dentr
 	p = pending_begin();
 	if (!p)
 		return 0;
+	p->does = RENAMES;
 	p->flags = flags;
 	p->mnt = (__u64)mnt;
 	p->dir = (__u64)BPF_CORE_READ(old_dir, dentry);
@@ -816,7 +914,7 @@ int BPF_PROG(renamed, struct renamedata *rd, int result)
 	struct pending *p = pending_of(BPF_CORE_READ(rd, old_dentry));
 	struct subject what = { .kind = KIND_FILE_RENAME };
 
-	if (!p)
+	if (!p || p->does != RENAMES)
 		return 0;
 	if (!result) {
 		root_fill(&what);
@@ -840,18 +938,6 @@ int BPF_PROG(renamed, struct renamedata *rd, int result)
 }
 
 /* ---- attributes ---- */
-
-static __noinline int attributes_changed(struct vfsmount *mnt, struct dentry *dentry)
-{
-	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
-	struct subject what = { .kind = KIND_FILE_ATTRIBUTES, .mnt = mnt, .dentry = dentry };
-
-	if (!in_scope(mnt, inode))
-		return 0;
-	root_fill(&what);
-	stat_fill(&what.stat, inode);
-	return tell(&what);
-}
 
 /* int chmod_common(path, mode), int chown_common(path, user, group): every call ends in them. */
 SEC("fexit/chmod_common")

@@ -3,9 +3,10 @@
 #ifndef SENSOR_FILE_H
 #define SENSOR_FILE_H
 
-/* Two paths and what a link points to, each up to PATH_MAX_LEN. */
-#define PATH_LAST_POS 8192
-#define RECORD_MAX_LEN 16384
+/* Two paths, what they were called and from where, and what a link points to, each up to PATH_MAX_LEN. */
+#define PATH_LAST_POS 16384
+#define SAID_LAST_POS 28672
+#define RECORD_MAX_LEN 36864
 
 #include "kernel.h"
 
@@ -16,8 +17,10 @@
 enum tail {
 	TAIL_PATH,     /* a path walk: the last component first, each with its NUL */
 	TAIL_ORIGINAL, /* likewise: a rename's path before */
-	TAIL_NAME,     /* what the system call was given, below the path: see FLAG_NAMED */
-	TAIL_ORIGINAL_NAME,
+	TAIL_BASE,     /* a path walk: what said is relative to */
+	TAIL_ORIGINAL_BASE,
+	TAIL_SAID,     /* what the system call was given, where several mounts show the path */
+	TAIL_ORIGINAL_SAID,
 	TAIL_TARGET, /* of a symbolic link */
 	TAILS,
 };
@@ -29,7 +32,7 @@ enum flag {
 	FLAG_COUNT = 8,	     /* the number of writes is known */
 	FLAG_EXCHANGED = 16,
 	FLAG_REPLACED = 32,
-	FLAG_NAMED = 64, /* the path ends in what the process called it, as it lay in its memory */
+	FLAG_NAMED = 64, /* the path is of the directory; the name in it is the last one that was said */
 };
 
 /* What stat(2) says. Times are CLOCK_REALTIME. */
@@ -53,7 +56,7 @@ struct record {
 	__u16 tails[TAILS]; /* lengths */
 	__u16 flags;
 	__u8 path_marks, original_marks;
-	__u8 pad[2];
+	__u8 base_marks, original_base_marks;
 };
 
 /* Linux 6.13 (4e40eff0b573) keeps a flag there. */

@@ -253,6 +253,11 @@ struct names {
 	__u32 kind; /* 0 outside of a call */
 	__u32 exchange;
 	__u32 n;
+	__u64 path, new_path;	/* as they lie in the thread's memory */
+	__u64 mnt, new_mnt;	/* of the directory that they are relative to; 0 if they need not be */
+	__u64 dir, new_dir;	/* its dentry */
+	__u64 place, said, search; /* see find_place */
+	__u32 several;
 	__u32 overlay; /* some are of an overlay: the others are of what lies below */
 	struct seen seen[SEEN_MAX];
 };
@@ -270,26 +275,74 @@ struct {
 	__type(value, struct names);
 } no_names SEC(".maps");
 
-static __always_inline int call_begins(__u32 kind, bool exchange)
+#define AT_FDCWD -100
+
+/* The directory that a call was given. */
+static __always_inline void directory_at(int descriptor, __u64 *mnt, __u64 *dentry)
+{
+	struct task_struct *task = current_task();
+	struct file *file;
+
+	if (descriptor == AT_FDCWD) {
+		*mnt = (__u64)BPF_CORE_READ(task, fs, pwd.mnt);
+		*dentry = (__u64)BPF_CORE_READ(task, fs, pwd.dentry);
+		return;
+	}
+	file = file_at(descriptor);
+	if (!file)
+		return;
+	*mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
+	*dentry = (__u64)BPF_CORE_READ(file, f_path.dentry);
+}
+
+static __always_inline struct names *current_call(void)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&calls, &id);
+}
+
+static __always_inline struct names *call_new(__u32 kind)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct names *call;
 	__u32 zero = 0;
 
-	if (stopped || !wants(kind) || id >> 32 == self_tgid)
-		return 0;
 	call = bpf_map_lookup_elem(&calls, &id);
 	if (!call) {
 		call = bpf_map_lookup_elem(&no_names, &zero);
 		if (!call || bpf_map_update_elem(&calls, &id, call, BPF_ANY))
-			return 0;
+			return NULL;
 		call = bpf_map_lookup_elem(&calls, &id);
 		if (!call)
-			return 0;
+			return NULL;
 	}
 	call->kind = kind;
-	call->exchange = exchange;
-	call->overlay = call->n = 0;
+	call->overlay = call->n = call->exchange = 0;
+	call->path = call->new_path = call->mnt = call->new_mnt = call->dir = call->new_dir = 0;
+	return call;
+}
+
+/* Of what a call is given: where in its arguments a directory and a path stand; -1 if they do not. */
+static __always_inline int call_begins(struct syscall_enter *ctx, __u32 kind, int dir, int path, int new_dir, int new_path)
+{
+	struct names *call;
+
+	if (stopped || !wants(kind) || actor_tgid() == self_tgid)
+		return 0;
+	call = call_new(kind);
+	if (!call)
+		return 0;
+	if (path >= 0) {
+		call->path = ctx->args[path];
+		directory_at(dir >= 0 ? (int)ctx->args[dir] : AT_FDCWD, &call->mnt, &call->dir);
+	} else if (dir >= 0) {
+		directory_at(ctx->args[dir], &call->mnt, &call->dir);
+	}
+	if (new_path >= 0) {
+		call->new_path = ctx->args[new_path];
+		directory_at(new_dir >= 0 ? (int)ctx->args[new_dir] : AT_FDCWD, &call->new_mnt, &call->new_dir);
+	}
 	return 0;
 }
 
@@ -356,8 +409,16 @@ static __noinline int ctime_set(struct inode *inode)
 	bool overlay;
 	int i;
 
-	if (!call || !call->kind || stopped)
+	if (stopped)
 		return 0;
+	if (!call || !call->kind) {
+		/* io_uring changes names in its workers; what they were at is known at the end. */
+		if (!(BPF_CORE_READ(current_task(), flags) & PF_IO_WORKER))
+			return 0;
+		call = call_new(KINDS_MAX);
+		if (!call)
+			return 0;
+	}
 	for (i = 0; i < SEEN_MAX; i++)
 		if (i < call->n && call->seen[i].inode == (__u64)inode)
 			return 0;
@@ -449,10 +510,11 @@ static long climb_step(__u32 step, void *data)
 	return parent == dentry;
 }
 
-/* Whether the dentry lies below what the mount shows. */
-static __always_inline bool shows(struct mount *m, struct dentry *dentry)
+/* Whether the dentry lies below what the mount shows. Global, so that the verifier checks it on its own. */
+__noinline int shows(__u64 mount, __u64 dentry)
 {
-	struct climb c = { .dentry = dentry, .top = BPF_CORE_READ(m, mnt.mnt_root) };
+	struct mount *m = (void *)mount;
+	struct climb c = { .dentry = (void *)dentry, .top = BPF_CORE_READ(m, mnt.mnt_root) };
 	struct dentry *top = c.top;
 
 	if (BPF_CORE_READ(top, d_parent) == top)
@@ -461,49 +523,80 @@ static __always_inline bool shows(struct mount *m, struct dentry *dentry)
 	return c.found;
 }
 
-struct search {
-	struct super_block *sb;
-	struct mnt_namespace *ns;
-	struct dentry *dentry;
-	struct mount *mount;
-	bool found;
-};
-
-static long search_step(__u32 step, void *data)
+/* The next mount after that of the call's search: 1 at the end. Global, as the step of a path walk is. */
+__noinline int search_step(__u64 dentry)
 {
-	struct search *s = data;
-	struct mount *m = next_mount(s->sb, s->mount);
+	struct names *call = current_call();
+	struct task_struct *task = current_task();
+	struct mount *m;
 
-	s->mount = m;
+	if (!call)
+		return 1;
+	m = next_mount(BPF_CORE_READ((struct dentry *)dentry, d_sb), (void *)call->search);
+	call->search = (__u64)m;
 	if (!m)
 		return 1;
-	s->found = BPF_CORE_READ(m, mnt_ns) == s->ns && shows(m, s->dentry);
-	return s->found;
+	if (BPF_CORE_READ(m, mnt_ns) != BPF_CORE_READ(task, nsproxy, mnt_ns) || !shows((__u64)m, dentry))
+		return 0;
+	if (call->place)
+		call->several = 1;
+	else
+		call->place = (__u64)m + bpf_core_field_offset(struct mount, mnt);
+	return call->several;
 }
 
 /*
- * The mount through which the task sees the dentry: that of its working directory
- * or its root if they can be, else the first in its namespace.
+ * The mount through which the thread sees the dentry: that of the directory that
+ * it named if it can be, or of its root, else the first in its namespace; it goes
+ * into the call's place. If several mounts show it, what the thread called it
+ * goes into said. Global, so that the verifier checks it on its own.
  */
-static __noinline struct vfsmount *mount_for(struct dentry *dentry)
+__noinline int find_place(__u64 name, __u64 preferred, __u64 path)
 {
+	struct dentry *dentry = (void *)name;
 	struct task_struct *task = current_task();
-	struct vfsmount *mnt = BPF_CORE_READ(task, fs, pwd.mnt);
-	struct search s = { .dentry = dentry };
+	struct names *call = current_call();
+	struct vfsmount *mnt;
+	struct super_block *sb = BPF_CORE_READ(dentry, d_sb);
+	int i;
 
-	s.sb = BPF_CORE_READ(dentry, d_sb);
-	s.ns = BPF_CORE_READ(task, nsproxy, mnt_ns);
-	if (BPF_CORE_READ(mnt, mnt_sb) == s.sb && shows(mount_of(mnt), dentry))
-		return mnt;
+	if (!call)
+		return 0;
+	call->place = call->said = call->search = call->several = 0;
+	for (i = 0; i < 1024; i++)
+		if (search_step(name))
+			break;
+	if (call->several)
+		call->said = path;
+	mnt = (void *)preferred;
+	if (mnt && BPF_CORE_READ(mnt, mnt_sb) == sb && shows((__u64)mount_of(mnt), name)) {
+		call->place = preferred;
+		return 0;
+	}
 	mnt = BPF_CORE_READ(task, fs, root.mnt);
-	if (BPF_CORE_READ(mnt, mnt_sb) == s.sb && shows(mount_of(mnt), dentry))
-		return mnt;
-	bpf_loop(4096, search_step, &s, 0);
-	return s.found ? (void *)s.mount + bpf_core_field_offset(struct mount, mnt) : NULL;
+	if (BPF_CORE_READ(mnt, mnt_sb) == sb && shows((__u64)mount_of(mnt), name))
+		call->place = (__u64)mnt;
+	return 0;
 }
 
+/* Enters where the thread sees the dentry that it has named. False if it does not see it. */
+static __always_inline bool place(struct subject *what, struct names *call, __u64 dentry, bool new)
+{
+	find_place(dentry, new ? call->new_mnt : call->mnt, new ? call->new_path : call->path);
+	what->mnt = (void *)call->place;
+	what->said = (void *)call->said;
+	if (call->said) {
+		what->base_mnt = (void *)(new ? call->new_mnt : call->mnt);
+		what->base = (void *)(new ? call->new_dir : call->dir);
+	}
+	return what->mnt;
+}
+
+/* The root of a file system is never hashed. */
 static __always_inline bool is_gone(struct dentry *dentry)
 {
+	if (BPF_CORE_READ(dentry, d_parent) == dentry)
+		return false;
 	return !BPF_CORE_READ(dentry, d_hash.pprev) || !BPF_CORE_READ(dentry, d_inode);
 }
 
@@ -516,13 +609,6 @@ static __always_inline bool has_moved(struct seen *s)
 }
 
 enum change_of_name { NAME_CAME, NAME_WENT, NAME_MOVED };
-
-static __always_inline struct names *current_call(void)
-{
-	__u64 id = bpf_get_current_pid_tgid();
-
-	return bpf_map_lookup_elem(&calls, &id);
-}
 
 /*
  * The next name of the current call, from the given one on, of which that is true;
@@ -562,17 +648,40 @@ __noinline __u32 find_name(__u32 from, __u32 change)
 	return SEEN_MAX;
 }
 
+/* The directories of the call that the process sees, the first and the last. */
+static __always_inline struct seen *directory_of(struct names *call, bool last)
+{
+	struct seen *found = NULL;
+	__u32 i;
+
+	for (i = 0; i < SEEN_MAX; i++) {
+		if (i >= call->n || call->seen[i].overlay != call->overlay || !call->seen[i].dentry)
+			continue;
+		if ((call->seen[i].stat.mode & S_IFMT) != S_IFDIR)
+			continue;
+		if (last || !found)
+			found = &call->seen[i];
+	}
+	return found;
+}
+
 static __always_inline int creation_ended(struct names *call)
 {
+	struct subject what = { .kind = KIND_FILE_CREATE };
 	__u32 i = find_name(0, NAME_CAME);
-	struct dentry *dentry;
-	struct vfsmount *mnt;
+	struct inode *inode;
 
 	if (i >= SEEN_MAX)
 		return 0;
-	dentry = dentry_of(first_alias((void *)call->seen[i].inode));
-	mnt = mount_for(dentry);
-	return mnt ? created(mnt, dentry) : 0;
+	inode = (void *)call->seen[i].inode;
+	what.dentry = dentry_of(first_alias(inode));
+	if (!place(&what, call, (__u64)what.dentry, false) || !in_scope(what.mnt, inode))
+		return 0;
+	root_fill(&what);
+	stat_fill(&what.stat, inode);
+	if ((what.stat.mode & S_IFMT) == S_IFLNK)
+		what.target = BPF_CORE_READ(inode, i_link);
+	return tell(&what);
 }
 
 static __always_inline int deletion_ended(struct names *call)
@@ -581,50 +690,131 @@ static __always_inline int deletion_ended(struct names *call)
 	__u32 i = find_name(0, NAME_WENT);
 	struct seen *s;
 
-	if (i >= SEEN_MAX)
+	if (i < SEEN_MAX) {
+		s = &call->seen[i];
+		what.stat = s->stat;
+		what.name = (void *)s->name; /* the dentry may be of another by now */
+		if (!is_kept(what.stat.mode) || !place(&what, call, s->parent, false))
+			return 0;
+		what.dentry = (void *)s->parent;
+	} else { /* an overlay says nothing of what it only hides */
+		s = directory_of(call, false);
+		if (!s || !call->overlay || !place(&what, call, s->dentry, false))
+			return 0;
+		what.dentry = (void *)s->dentry;
+		what.said = (void *)call->path;
+		what.flags = FLAG_NAMED;
+	}
+	if (!in_scope_at(what.mnt))
 		return 0;
-	s = &call->seen[i];
-	what.dentry = (void *)s->parent;
-	what.mnt = mount_for(what.dentry);
-	what.stat = s->stat;
-	if (!what.mnt || !is_kept(what.stat.mode) || !in_scope_at(what.mnt))
-		return 0;
-	what.name = (void *)s->name; /* the dentry may be of another by now */
 	root_fill(&what);
 	return tell(&what);
 }
 
-static __noinline int moved(struct seen *s, __u32 flags)
+static __noinline int moved(struct names *call, __u32 i, __u32 flags, bool back)
 {
 	struct subject what = { .kind = KIND_FILE_RENAME, .flags = flags };
+	struct seen *s;
 
+	if (i >= SEEN_MAX)
+		return 0;
+	s = &call->seen[i];
+	if (!place(&what, call, s->parent, back))
+		return 0;
+	what.original_mnt = what.mnt;
+	what.original_said = what.said;
+	what.original_base = what.base;
+	what.original_base_mnt = what.base_mnt;
 	what.dentry = (void *)s->dentry;
-	what.mnt = mount_for(what.dentry);
-	if (!what.mnt || !in_scope(what.mnt, (void *)s->inode))
+	what.base = NULL;
+	if (!place(&what, call, s->dentry, !back) || !in_scope(what.mnt, (void *)s->inode))
 		return 0;
 	what.original_dir = (void *)s->parent;
-	what.original_mnt = what.mnt;
 	what.original_name = (void *)s->name;
 	stat_fill(&what.stat, (void *)s->inode);
 	root_fill(&what);
 	return tell(&what);
 }
 
+/* An overlay says nothing of what it has only now copied up. */
+static __noinline int moved_unseen(struct names *call)
+{
+	struct subject what = { .kind = KIND_FILE_RENAME, .flags = FLAG_NAMED };
+	struct seen *s = directory_of(call, false);
+
+	if (!s || !place(&what, call, s->dentry, false))
+		return 0;
+	what.original_mnt = what.mnt;
+	what.original_dir = (void *)s->dentry;
+	what.original_said = (void *)call->path;
+	what.original_base = what.base;
+	what.original_base_mnt = what.base_mnt;
+	what.base = NULL;
+	s = directory_of(call, true);
+	if (!s || !place(&what, call, s->dentry, true) || !in_scope_at(what.mnt))
+		return 0;
+	what.dentry = (void *)s->dentry;
+	what.said = (void *)call->new_path;
+	root_fill(&what);
+	return tell(&what);
+}
+
 static __always_inline int rename_ended(struct names *call)
 {
-	__u32 i = find_name(0, NAME_MOVED), flags = 0;
+	__u32 i = find_name(0, NAME_MOVED), other, flags = 0;
 
-	if (call->exchange)
+	if (i >= SEEN_MAX)
+		return call->overlay ? moved_unseen(call) : 0;
+	other = find_name(i + 1, NAME_MOVED);
+	if (other < SEEN_MAX)
 		flags = FLAG_EXCHANGED;
 	else if (find_name(0, NAME_WENT) < SEEN_MAX)
 		flags = FLAG_REPLACED;
-	if (i >= SEEN_MAX)
+	moved(call, i, flags, false);
+	if (other < SEEN_MAX)
+		moved(call, other, flags, true);
+	return 0;
+}
+
+/* What a call on one inode was about: the first that it changed, as the process sees it. */
+static __always_inline struct seen *subject_of(struct names *call)
+{
+	__u32 i;
+
+	for (i = 0; i < SEEN_MAX; i++)
+		if (i < call->n && call->seen[i].overlay == call->overlay && call->seen[i].dentry)
+			return &call->seen[i];
+	return NULL;
+}
+
+static __always_inline int content_ended(struct names *call)
+{
+	struct seen *s = subject_of(call);
+	struct change ch = {};
+
+	if (!s)
 		return 0;
-	moved(&call->seen[i], flags);
-	if (!call->exchange)
+	ch.dentry = (void *)s->dentry;
+	find_place(s->dentry, call->mnt, 0);
+	ch.mnt = (void *)call->place;
+	return ch.mnt ? changed((void *)s->inode, &ch) : 0;
+}
+
+static __always_inline int attributes_ended(struct names *call)
+{
+	struct subject what = { .kind = KIND_FILE_ATTRIBUTES };
+	struct seen *s = subject_of(call);
+	struct inode *inode;
+
+	if (!s)
 		return 0;
-	i = find_name(i + 1, NAME_MOVED);
-	return i < SEEN_MAX ? moved(&call->seen[i], flags) : 0;
+	what.dentry = (void *)s->dentry;
+	inode = (void *)s->inode;
+	if (!place(&what, call, s->dentry, false) || !in_scope(what.mnt, inode))
+		return 0;
+	root_fill(&what);
+	stat_fill(&what.stat, inode);
+	return tell(&what);
 }
 
 static __always_inline int call_ended(struct syscall_exit *ctx, __u32 kind)
@@ -638,38 +828,125 @@ static __always_inline int call_ended(struct syscall_exit *ctx, __u32 kind)
 			creation_ended(call);
 		else if (kind == KIND_FILE_DELETE)
 			deletion_ended(call);
-		else
+		else if (kind == KIND_FILE_RENAME)
 			rename_ended(call);
+		else if (kind == KIND_FILE_WRITE)
+			content_ended(call);
+		else
+			attributes_ended(call);
 	}
 	call->kind = 0; /* kept for the thread's next call */
 	return 0;
 }
 
-#define NAMES(call, kind, exchange)				\
-	SEC("tracepoint/syscalls/sys_enter_" #call)		\
-	int call##_enter(struct syscall_enter *ctx)		\
-	{							\
-		return call_begins(kind, exchange);		\
-	}							\
-	SEC("tracepoint/syscalls/sys_exit_" #call)		\
-	int call##_exit(struct syscall_exit *ctx)		\
-	{							\
-		return call_ended(ctx, kind);			\
+#define CALL(call, kind, dir, path, new_dir, new_path)				\
+	SEC("tracepoint/syscalls/sys_enter_" #call)				\
+	int call##_enter(struct syscall_enter *ctx)				\
+	{									\
+		return call_begins(ctx, kind, dir, path, new_dir, new_path);	\
+	}									\
+	SEC("tracepoint/syscalls/sys_exit_" #call)				\
+	int call##_exit(struct syscall_exit *ctx)				\
+	{									\
+		return call_ended(ctx, kind);					\
 	}
 
-NAMES(mkdir, KIND_FILE_CREATE, false)
-NAMES(mkdirat, KIND_FILE_CREATE, false)
-NAMES(mknod, KIND_FILE_CREATE, false)
-NAMES(mknodat, KIND_FILE_CREATE, false)
-NAMES(symlink, KIND_FILE_CREATE, false)
-NAMES(symlinkat, KIND_FILE_CREATE, false)
-NAMES(link, KIND_FILE_CREATE, false)
-NAMES(linkat, KIND_FILE_CREATE, false)
-NAMES(unlink, KIND_FILE_DELETE, false)
-NAMES(unlinkat, KIND_FILE_DELETE, false)
-NAMES(rmdir, KIND_FILE_DELETE, false)
-NAMES(rename, KIND_FILE_RENAME, false)
-NAMES(renameat, KIND_FILE_RENAME, false)
-NAMES(renameat2, KIND_FILE_RENAME, ctx->args[4] & RENAME_EXCHANGE)
+CALL(mkdir, KIND_FILE_CREATE, -1, 0, -1, -1)
+CALL(mkdirat, KIND_FILE_CREATE, 0, 1, -1, -1)
+CALL(mknod, KIND_FILE_CREATE, -1, 0, -1, -1)
+CALL(mknodat, KIND_FILE_CREATE, 0, 1, -1, -1)
+CALL(symlink, KIND_FILE_CREATE, -1, 1, -1, -1)
+CALL(symlinkat, KIND_FILE_CREATE, 1, 2, -1, -1)
+CALL(link, KIND_FILE_CREATE, -1, 1, -1, -1)
+CALL(linkat, KIND_FILE_CREATE, 2, 3, -1, -1)
+CALL(unlink, KIND_FILE_DELETE, -1, 0, -1, -1)
+CALL(unlinkat, KIND_FILE_DELETE, 0, 1, -1, -1)
+CALL(rmdir, KIND_FILE_DELETE, -1, 0, -1, -1)
+CALL(rename, KIND_FILE_RENAME, -1, 0, -1, 1)
+CALL(renameat, KIND_FILE_RENAME, 0, 1, 2, 3)
+CALL(renameat2, KIND_FILE_RENAME, 0, 1, 2, 3)
+CALL(truncate, KIND_FILE_WRITE, -1, 0, -1, -1)
+CALL(chmod, KIND_FILE_ATTRIBUTES, -1, 0, -1, -1)
+CALL(fchmod, KIND_FILE_ATTRIBUTES, 0, -1, -1, -1)
+CALL(fchmodat, KIND_FILE_ATTRIBUTES, 0, 1, -1, -1)
+CALL(fchmodat2, KIND_FILE_ATTRIBUTES, 0, 1, -1, -1)
+CALL(chown, KIND_FILE_ATTRIBUTES, -1, 0, -1, -1)
+CALL(lchown, KIND_FILE_ATTRIBUTES, -1, 0, -1, -1)
+CALL(fchown, KIND_FILE_ATTRIBUTES, 0, -1, -1, -1)
+CALL(fchownat, KIND_FILE_ATTRIBUTES, 0, 1, -1, -1)
+CALL(setxattr, KIND_FILE_ATTRIBUTES, -1, 0, -1, -1)
+CALL(lsetxattr, KIND_FILE_ATTRIBUTES, -1, 0, -1, -1)
+CALL(fsetxattr, KIND_FILE_ATTRIBUTES, 0, -1, -1, -1)
+CALL(setxattrat, KIND_FILE_ATTRIBUTES, 0, 1, -1, -1)
+CALL(removexattr, KIND_FILE_ATTRIBUTES, -1, 0, -1, -1)
+CALL(lremovexattr, KIND_FILE_ATTRIBUTES, -1, 0, -1, -1)
+CALL(fremovexattr, KIND_FILE_ATTRIBUTES, 0, -1, -1, -1)
+CALL(removexattrat, KIND_FILE_ATTRIBUTES, 0, 1, -1, -1)
+
+/* ---- io_uring ---- */
+
+/* enum io_uring_op, part of the kernel's ABI */
+enum {
+	IORING_OP_OPENAT = 18,
+	IORING_OP_FALLOCATE = 17,
+	IORING_OP_OPENAT2 = 28,
+	IORING_OP_SPLICE = 30,
+	IORING_OP_RENAMEAT = 35,
+	IORING_OP_UNLINKAT = 36,
+	IORING_OP_MKDIRAT = 37,
+	IORING_OP_SYMLINKAT = 38,
+	IORING_OP_LINKAT = 39,
+	IORING_OP_FTRUNCATE = 55,
+};
+
+static __noinline int uring_names(struct names *call, __u8 opcode)
+{
+	switch (opcode) {
+	case IORING_OP_UNLINKAT:
+		return wants(KIND_FILE_DELETE) ? deletion_ended(call) : 0;
+	case IORING_OP_RENAMEAT:
+		return wants(KIND_FILE_RENAME) ? rename_ended(call) : 0;
+	case IORING_OP_MKDIRAT:
+	case IORING_OP_SYMLINKAT:
+	case IORING_OP_LINKAT:
+		return wants(KIND_FILE_CREATE) ? creation_ended(call) : 0;
+	}
+	return 0;
+}
+
+/*
+ * io_uring_complete(ctx, req, cqe), since Linux 6.16: a request has ended, in the
+ * worker that did it or in a thread of its owner.
+ */
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(uring_completed, void *ring, struct io_kiocb *req, void *cqe)
+{
+	struct names *call = current_call();
+	__u8 opcode = BPF_CORE_READ(req, opcode);
+	__s32 result = BPF_CORE_READ((struct io_uring_cqe *)cqe, res);
+	struct file *file;
+
+	if (stopped || actor_tgid() == self_tgid)
+		return 0;
+	if (call && call->kind == KINDS_MAX) {
+		if (!result)
+			uring_names(call, opcode);
+		call->kind = 0;
+	}
+	if (result < 0)
+		return 0;
+	if (uring_writes(opcode))
+		return result ? file_changed(BPF_CORE_READ(req, file), result, 1, 0) : 0;
+	if (opcode == IORING_OP_FALLOCATE || opcode == IORING_OP_FTRUNCATE)
+		return file_changed(BPF_CORE_READ(req, file), 0, 0, 0);
+	if (opcode == IORING_OP_SPLICE && result)
+		return file_changed(BPF_CORE_READ(req, file), result, 1, 0);
+	if ((opcode == IORING_OP_OPENAT || opcode == IORING_OP_OPENAT2) && wants(KIND_FILE_CREATE)) {
+		file = file_at(result);
+		if (file && BPF_CORE_READ(file, f_mode) & FMODE_CREATED && BPF_CORE_READ(file, f_inode, i_nlink))
+			return created(BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+	}
+	return 0;
+}
 
 #endif

@@ -44,6 +44,7 @@ enum {
 };
 
 #define PF_KTHREAD 0x00200000
+#define PF_IO_WORKER 0x00000010
 
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
@@ -176,6 +177,9 @@ struct file {
 };
 struct kiocb {
 	struct file *ki_filp;
+};
+struct io_uring_cqe {
+	__s32 res;
 };
 struct io_cqe {
 	__s32 res;

@@ -4,6 +4,8 @@ package probes
 
 import (
 	"fmt"
+	"path"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -40,6 +42,9 @@ func decodeFile(raw []byte, clock *Clock, _ []string) (*events.Event, header, er
 	}
 	fillStat(f, &r.Stat)
 	flags := fileFlag(r.Flags)
+	named := flags&fileFlagFLAG_NAMED != 0
+	f.Path = saidPath(f.Path, named, tails[fileTailTAIL_SAID], pathOf(tails[fileTailTAIL_BASE], r.BaseMarks))
+	f.Original = saidPath(f.Original, named, tails[fileTailTAIL_ORIGINAL_SAID], pathOf(tails[fileTailTAIL_ORIGINAL_BASE], r.OriginalBaseMarks))
 	e := &events.Event{
 		Kind:    h.kind,
 		Time:    clock.Wall(r.Header.Time),
@@ -92,4 +97,30 @@ func fileTypeOf(mode uint32) events.FileType {
 		return events.FileTypeSymlink
 	}
 	return events.FileTypeUnknown
+}
+
+// saidPath chooses between a path of the kernel's and what the process called it,
+// which is relative to base. That is given only where several mounts show the
+// file, so that the kernel's path may go through another one; and believed only if
+// it is without turns and ends in the same name. Where the kernel's path is that
+// of the directory alone (named), the name in it is taken from what was said.
+func saidPath(kernel events.Path, named bool, tail []byte, base events.Path) events.Path {
+	said := cString(tail)
+	if said == "" || path.Clean(said) != said || said == "." || path.Base(said) == ".." || said == "/" {
+		return kernel
+	}
+	if named {
+		kernel.Name = path.Join(kernel.Name, path.Base(said))
+		return kernel
+	}
+	if path.Base(said) != kernel.Base() || strings.HasPrefix(said, "..") {
+		return kernel
+	}
+	switch {
+	case said[0] == '/':
+		return events.Path{Name: said}
+	case base.Name != "" && !base.Cut && !base.Detached:
+		return events.Path{Name: path.Join(base.Name, said)}
+	}
+	return kernel
 }

@@ -76,17 +76,19 @@ func TestDecodeFileWrongRecord(t *testing.T) {
 	whole := fullFile(events.KindFileRename)
 	length := uint32(len(whole.encode()))
 	tests := map[string]func(in *fileInput){
-		"length 0":                     func(in *fileInput) { in.Header.Length = 0 },
-		"length of the fixed part":     func(in *fileInput) { in.Header.Length = uint32(fileSize) },
-		"length one less":              func(in *fileInput) { in.Header.Length-- },
-		"length one more":              func(in *fileInput) { in.Header.Length++ },
-		"largest length":               func(in *fileInput) { in.Header.Length = math.MaxUint32 },
-		"first tail beyond the end":    func(in *fileInput) { in.Tails[0] = uint16(length) },
-		"last tail beyond the end":     func(in *fileInput) { in.Tails[len(in.Tails)-1]++ },
-		"tails whose sum overflows":    func(in *fileInput) { in.Tails[3], in.Tails[4] = 1<<15, 1<<15 },
-		"all tails largest":            func(in *fileInput) { in.Tails = [5]uint16(slices.Repeat([]uint16{math.MaxUint16}, 5)) },
+		"length 0":                  func(in *fileInput) { in.Header.Length = 0 },
+		"length of the fixed part":  func(in *fileInput) { in.Header.Length = uint32(fileSize) },
+		"length one less":           func(in *fileInput) { in.Header.Length-- },
+		"length one more":           func(in *fileInput) { in.Header.Length++ },
+		"largest length":            func(in *fileInput) { in.Header.Length = math.MaxUint32 },
+		"first tail beyond the end": func(in *fileInput) { in.Tails[0] = uint16(length) },
+		"last tail beyond the end":  func(in *fileInput) { in.Tails[len(in.Tails)-1]++ },
+		"tails whose sum overflows": func(in *fileInput) { in.Tails[3], in.Tails[4] = 1<<15, 1<<15 },
+		"all tails largest": func(in *fileInput) {
+			in.Tails = [fileTailTAILS]uint16(slices.Repeat([]uint16{math.MaxUint16}, int(fileTailTAILS)))
+		},
 		"bytes after the last tail":    func(in *fileInput) { in.Tails[fileTailTAIL_ORIGINAL]-- },
-		"no tail, but bytes of them":   func(in *fileInput) { in.Tails = [5]uint16{} },
+		"no tail, but bytes of them":   func(in *fileInput) { in.Tails = [fileTailTAILS]uint16{} },
 		"no kind":                      func(in *fileInput) { in.Header.Kind = 0 },
 		"kind of another family":       func(in *fileInput) { in.Header.Kind = uint16(events.KindExec) },
 		"kind of user space":           func(in *fileInput) { in.Header.Kind = uint16(events.KindEventsLost) },

@@ -63,6 +63,17 @@ type fileNames struct {
 	Kind     uint32
 	Exchange uint32
 	N        uint32
+	_        [4]byte
+	Path     uint64
+	NewPath  uint64
+	Mnt      uint64
+	NewMnt   uint64
+	Dir      uint64
+	NewDir   uint64
+	Place    uint64
+	Said     uint64
+	Search   uint64
+	Several  uint32
 	Overlay  uint32
 	Seen     [16]struct {
 		_       structs.HostLayout
@@ -87,7 +98,7 @@ type filePending struct {
 	NewDir    uint64
 	NewDentry uint64
 	Flags     uint32
-	Creates   uint8
+	Does      uint8
 	Told      uint8
 	Replaced  uint8
 	Pad       uint8
@@ -96,17 +107,19 @@ type filePending struct {
 }
 
 type fileRecord struct {
-	_             structs.HostLayout
-	Header        fileHeader
-	Stat          fileStat
-	Since         uint64
-	Bytes         uint64
-	Count         uint64
-	Tails         [5]uint16
-	Flags         uint16
-	PathMarks     uint8
-	OriginalMarks uint8
-	Pad           [2]uint8
+	_                 structs.HostLayout
+	Header            fileHeader
+	Stat              fileStat
+	Since             uint64
+	Bytes             uint64
+	Count             uint64
+	Tails             [7]uint16
+	Flags             uint16
+	PathMarks         uint8
+	OriginalMarks     uint8
+	BaseMarks         uint8
+	OriginalBaseMarks uint8
+	_                 [4]byte
 }
 
 type fileScratch struct {
@@ -124,7 +137,7 @@ type fileScratch struct {
 		Limit      uint32
 		Marks      uint32
 	}
-	Data [16384]uint8
+	Data [36864]uint8
 }
 
 type fileStat struct {
@@ -148,10 +161,12 @@ type fileTail uint32
 const (
 	fileTailTAIL_PATH          fileTail = 0
 	fileTailTAIL_ORIGINAL      fileTail = 1
-	fileTailTAIL_NAME          fileTail = 2
-	fileTailTAIL_ORIGINAL_NAME fileTail = 3
-	fileTailTAIL_TARGET        fileTail = 4
-	fileTailTAILS              fileTail = 5
+	fileTailTAIL_BASE          fileTail = 2
+	fileTailTAIL_ORIGINAL_BASE fileTail = 3
+	fileTailTAIL_SAID          fileTail = 4
+	fileTailTAIL_ORIGINAL_SAID fileTail = 5
+	fileTailTAIL_TARGET        fileTail = 6
+	fileTailTAILS              fileTail = 7
 )
 
 type fileWriteKey struct {
@@ -186,112 +201,150 @@ type fileWritten struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	fileMapAsynchronous      = "asynchronous"
-	fileMapBulk              = "bulk"
-	fileMapCalls             = "calls"
-	fileMapCopying           = "copying"
-	fileMapCounts            = "counts"
-	fileMapCritical          = "critical"
-	fileMapNoNames           = "no_names"
-	fileMapNothingPending    = "nothing_pending"
-	fileMapNothingWritten    = "nothing_written"
-	fileMapPendings          = "pendings"
-	fileMapScratch           = "scratch"
-	fileMapSequences         = "sequences"
-	fileMapWrites            = "writes"
-	fileProgAioBegins        = "aio_begins"
-	fileProgAioEnded         = "aio_ended"
-	fileProgAllocated        = "allocated"
-	fileProgCloned           = "cloned"
-	fileProgCloseEnter       = "close_enter"
-	fileProgCopied           = "copied"
-	fileProgCopyBegins       = "copy_begins"
-	fileProgCopyExit         = "copy_exit"
-	fileProgCreatExit        = "creat_exit"
-	fileProgCreationEnds     = "creation_ends"
-	fileProgCtimeChanged     = "ctime_changed"
-	fileProgCtimeGiven       = "ctime_given"
-	fileProgCtimeSame        = "ctime_same"
-	fileProgFallocateExit    = "fallocate_exit"
-	fileProgFileOpened       = "file_opened"
-	fileProgFileReleased     = "file_released"
-	fileProgFileWritten      = "file_written"
-	fileProgFtruncateExit    = "ftruncate_exit"
-	fileProgIoctlExit        = "ioctl_exit"
-	fileProgLinkBegins       = "link_begins"
-	fileProgLinkEnter        = "link_enter"
-	fileProgLinkExit         = "link_exit"
-	fileProgLinkatEnter      = "linkat_enter"
-	fileProgLinkatExit       = "linkat_exit"
-	fileProgMapped           = "mapped"
-	fileProgMkdirBegins      = "mkdir_begins"
-	fileProgMkdirEnter       = "mkdir_enter"
-	fileProgMkdirExit        = "mkdir_exit"
-	fileProgMkdiratEnter     = "mkdirat_enter"
-	fileProgMkdiratExit      = "mkdirat_exit"
-	fileProgMknodBegins      = "mknod_begins"
-	fileProgMknodEnter       = "mknod_enter"
-	fileProgMknodExit        = "mknod_exit"
-	fileProgMknodatEnter     = "mknodat_enter"
-	fileProgMknodatExit      = "mknodat_exit"
-	fileProgMmapExit         = "mmap_exit"
-	fileProgModeChanged      = "mode_changed"
-	fileProgOpenByHandleExit = "open_by_handle_exit"
-	fileProgOpenExit         = "open_exit"
-	fileProgOpenat2Exit      = "openat2_exit"
-	fileProgOpenatExit       = "openat_exit"
-	fileProgOwnerChanged     = "owner_changed"
-	fileProgPwriteExit       = "pwrite_exit"
-	fileProgPwritev2Exit     = "pwritev2_exit"
-	fileProgPwritevExit      = "pwritev_exit"
-	fileProgRemoved          = "removed"
-	fileProgRenameBegins     = "rename_begins"
-	fileProgRenameEnter      = "rename_enter"
-	fileProgRenameExit       = "rename_exit"
-	fileProgRenameat2Enter   = "renameat2_enter"
-	fileProgRenameat2Exit    = "renameat2_exit"
-	fileProgRenameatEnter    = "renameat_enter"
-	fileProgRenameatExit     = "renameat_exit"
-	fileProgRenamed          = "renamed"
-	fileProgRmdirBegins      = "rmdir_begins"
-	fileProgRmdirEnter       = "rmdir_enter"
-	fileProgRmdirExit        = "rmdir_exit"
-	fileProgSelf             = "self"
-	fileProgSendfileExit     = "sendfile_exit"
-	fileProgSpliceExit       = "splice_exit"
-	fileProgSpliced          = "spliced"
-	fileProgSymlinkBegins    = "symlink_begins"
-	fileProgSymlinkEnter     = "symlink_enter"
-	fileProgSymlinkExit      = "symlink_exit"
-	fileProgSymlinkatEnter   = "symlinkat_enter"
-	fileProgSymlinkatExit    = "symlinkat_exit"
-	fileProgTruncated        = "truncated"
-	fileProgTruncated510     = "truncated_5_10"
-	fileProgTruncatedPath    = "truncated_path"
-	fileProgUnlinkBegins     = "unlink_begins"
-	fileProgUnlinkEnter      = "unlink_enter"
-	fileProgUnlinkExit       = "unlink_exit"
-	fileProgUnlinkatEnter    = "unlinkat_enter"
-	fileProgUnlinkatExit     = "unlinkat_exit"
-	fileProgUringEnded       = "uring_ended"
-	fileProgUringWritten     = "uring_written"
-	fileProgWriteExit        = "write_exit"
-	fileProgWritevExit       = "writev_exit"
-	fileProgWrittenVectors   = "written_vectors"
-	fileVarEpoch             = "epoch"
-	fileVarHoldCpu           = "hold_cpu"
-	fileVarLastWake          = "last_wake"
-	fileVarSelfTgid          = "self_tgid"
-	fileVarStopped           = "stopped"
-	fileVarUnusedFlag        = "unused_flag"
-	fileVarUnusedRecord      = "unused_record"
-	fileVarUnusedTail        = "unused_tail"
-	fileVarUnusedWriteKey    = "unused_write_key"
-	fileVarUnusedWritesFlag  = "unused_writes_flag"
-	fileVarUnusedWritten     = "unused_written"
-	fileVarWakeBytes         = "wake_bytes"
-	fileVarWakeInterval      = "wake_interval"
-	fileVarWanted            = "wanted"
+	fileMapAsynchronous        = "asynchronous"
+	fileMapBulk                = "bulk"
+	fileMapCalls               = "calls"
+	fileMapCopying             = "copying"
+	fileMapCounts              = "counts"
+	fileMapCritical            = "critical"
+	fileMapNoNames             = "no_names"
+	fileMapNothingPending      = "nothing_pending"
+	fileMapNothingWritten      = "nothing_written"
+	fileMapPendings            = "pendings"
+	fileMapScratch             = "scratch"
+	fileMapSequences           = "sequences"
+	fileMapWrites              = "writes"
+	fileProgAioBegins          = "aio_begins"
+	fileProgAioEnded           = "aio_ended"
+	fileProgAllocated          = "allocated"
+	fileProgChmodEnter         = "chmod_enter"
+	fileProgChmodExit          = "chmod_exit"
+	fileProgChownEnter         = "chown_enter"
+	fileProgChownExit          = "chown_exit"
+	fileProgCloned             = "cloned"
+	fileProgCloseEnter         = "close_enter"
+	fileProgCopied             = "copied"
+	fileProgCopyBegins         = "copy_begins"
+	fileProgCopyExit           = "copy_exit"
+	fileProgCreatExit          = "creat_exit"
+	fileProgCreationEnds       = "creation_ends"
+	fileProgCtimeChanged       = "ctime_changed"
+	fileProgCtimeGiven         = "ctime_given"
+	fileProgCtimeSame          = "ctime_same"
+	fileProgFallocateExit      = "fallocate_exit"
+	fileProgFchmodEnter        = "fchmod_enter"
+	fileProgFchmodExit         = "fchmod_exit"
+	fileProgFchmodat2Enter     = "fchmodat2_enter"
+	fileProgFchmodat2Exit      = "fchmodat2_exit"
+	fileProgFchmodatEnter      = "fchmodat_enter"
+	fileProgFchmodatExit       = "fchmodat_exit"
+	fileProgFchownEnter        = "fchown_enter"
+	fileProgFchownExit         = "fchown_exit"
+	fileProgFchownatEnter      = "fchownat_enter"
+	fileProgFchownatExit       = "fchownat_exit"
+	fileProgFileAccessEnds     = "file_access_ends"
+	fileProgFileOpened         = "file_opened"
+	fileProgFileReleased       = "file_released"
+	fileProgFileWritten        = "file_written"
+	fileProgFremovexattrEnter  = "fremovexattr_enter"
+	fileProgFremovexattrExit   = "fremovexattr_exit"
+	fileProgFsetxattrEnter     = "fsetxattr_enter"
+	fileProgFsetxattrExit      = "fsetxattr_exit"
+	fileProgFtruncateExit      = "ftruncate_exit"
+	fileProgIoctlExit          = "ioctl_exit"
+	fileProgLchownEnter        = "lchown_enter"
+	fileProgLchownExit         = "lchown_exit"
+	fileProgLinkBegins         = "link_begins"
+	fileProgLinkEnter          = "link_enter"
+	fileProgLinkExit           = "link_exit"
+	fileProgLinkatEnter        = "linkat_enter"
+	fileProgLinkatExit         = "linkat_exit"
+	fileProgLremovexattrEnter  = "lremovexattr_enter"
+	fileProgLremovexattrExit   = "lremovexattr_exit"
+	fileProgLsetxattrEnter     = "lsetxattr_enter"
+	fileProgLsetxattrExit      = "lsetxattr_exit"
+	fileProgMapped             = "mapped"
+	fileProgMkdirBegins        = "mkdir_begins"
+	fileProgMkdirEnter         = "mkdir_enter"
+	fileProgMkdirExit          = "mkdir_exit"
+	fileProgMkdiratEnter       = "mkdirat_enter"
+	fileProgMkdiratExit        = "mkdirat_exit"
+	fileProgMknodBegins        = "mknod_begins"
+	fileProgMknodEnter         = "mknod_enter"
+	fileProgMknodExit          = "mknod_exit"
+	fileProgMknodatEnter       = "mknodat_enter"
+	fileProgMknodatExit        = "mknodat_exit"
+	fileProgMmapExit           = "mmap_exit"
+	fileProgModeChanged        = "mode_changed"
+	fileProgOpenByHandleExit   = "open_by_handle_exit"
+	fileProgOpenExit           = "open_exit"
+	fileProgOpenat2Exit        = "openat2_exit"
+	fileProgOpenatExit         = "openat_exit"
+	fileProgOwnerChanged       = "owner_changed"
+	fileProgPwriteExit         = "pwrite_exit"
+	fileProgPwritev2Exit       = "pwritev2_exit"
+	fileProgPwritevExit        = "pwritev_exit"
+	fileProgRemoved            = "removed"
+	fileProgRemovexattrEnter   = "removexattr_enter"
+	fileProgRemovexattrExit    = "removexattr_exit"
+	fileProgRemovexattratEnter = "removexattrat_enter"
+	fileProgRemovexattratExit  = "removexattrat_exit"
+	fileProgRenameBegins       = "rename_begins"
+	fileProgRenameEnter        = "rename_enter"
+	fileProgRenameExit         = "rename_exit"
+	fileProgRenameat2Enter     = "renameat2_enter"
+	fileProgRenameat2Exit      = "renameat2_exit"
+	fileProgRenameatEnter      = "renameat_enter"
+	fileProgRenameatExit       = "renameat_exit"
+	fileProgRenamed            = "renamed"
+	fileProgRmdirBegins        = "rmdir_begins"
+	fileProgRmdirEnter         = "rmdir_enter"
+	fileProgRmdirExit          = "rmdir_exit"
+	fileProgSelf               = "self"
+	fileProgSendfileExit       = "sendfile_exit"
+	fileProgSetxattrEnter      = "setxattr_enter"
+	fileProgSetxattrExit       = "setxattr_exit"
+	fileProgSetxattratEnter    = "setxattrat_enter"
+	fileProgSetxattratExit     = "setxattrat_exit"
+	fileProgSpliceExit         = "splice_exit"
+	fileProgSpliced            = "spliced"
+	fileProgSymlinkBegins      = "symlink_begins"
+	fileProgSymlinkEnter       = "symlink_enter"
+	fileProgSymlinkExit        = "symlink_exit"
+	fileProgSymlinkatEnter     = "symlinkat_enter"
+	fileProgSymlinkatExit      = "symlinkat_exit"
+	fileProgTruncateEnter      = "truncate_enter"
+	fileProgTruncateExit       = "truncate_exit"
+	fileProgTruncated          = "truncated"
+	fileProgTruncated510       = "truncated_5_10"
+	fileProgTruncatedPath      = "truncated_path"
+	fileProgUnlinkBegins       = "unlink_begins"
+	fileProgUnlinkEnter        = "unlink_enter"
+	fileProgUnlinkExit         = "unlink_exit"
+	fileProgUnlinkatEnter      = "unlinkat_enter"
+	fileProgUnlinkatExit       = "unlinkat_exit"
+	fileProgUringCompleted     = "uring_completed"
+	fileProgUringEnded         = "uring_ended"
+	fileProgUringWritten       = "uring_written"
+	fileProgWriteExit          = "write_exit"
+	fileProgWritevExit         = "writev_exit"
+	fileProgWrittenVectors     = "written_vectors"
+	fileProgXattrRemoved       = "xattr_removed"
+	fileProgXattrSet           = "xattr_set"
+	fileVarEpoch               = "epoch"
+	fileVarHoldCpu             = "hold_cpu"
+	fileVarLastWake            = "last_wake"
+	fileVarSelfTgid            = "self_tgid"
+	fileVarStopped             = "stopped"
+	fileVarUnusedFlag          = "unused_flag"
+	fileVarUnusedRecord        = "unused_record"
+	fileVarUnusedTail          = "unused_tail"
+	fileVarUnusedWriteKey      = "unused_write_key"
+	fileVarUnusedWritesFlag    = "unused_writes_flag"
+	fileVarUnusedWritten       = "unused_written"
+	fileVarWakeBytes           = "wake_bytes"
+	fileVarWakeInterval        = "wake_interval"
+	fileVarWanted              = "wanted"
 )
 
 // loadFile returns the embedded CollectionSpec for file.
@@ -336,85 +389,123 @@ type fileSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type fileProgramSpecs struct {
-	AioBegins        *ebpf.ProgramSpec `ebpf:"aio_begins"`
-	AioEnded         *ebpf.ProgramSpec `ebpf:"aio_ended"`
-	Allocated        *ebpf.ProgramSpec `ebpf:"allocated"`
-	Cloned           *ebpf.ProgramSpec `ebpf:"cloned"`
-	CloseEnter       *ebpf.ProgramSpec `ebpf:"close_enter"`
-	Copied           *ebpf.ProgramSpec `ebpf:"copied"`
-	CopyBegins       *ebpf.ProgramSpec `ebpf:"copy_begins"`
-	CopyExit         *ebpf.ProgramSpec `ebpf:"copy_exit"`
-	CreatExit        *ebpf.ProgramSpec `ebpf:"creat_exit"`
-	CreationEnds     *ebpf.ProgramSpec `ebpf:"creation_ends"`
-	CtimeChanged     *ebpf.ProgramSpec `ebpf:"ctime_changed"`
-	CtimeGiven       *ebpf.ProgramSpec `ebpf:"ctime_given"`
-	CtimeSame        *ebpf.ProgramSpec `ebpf:"ctime_same"`
-	FallocateExit    *ebpf.ProgramSpec `ebpf:"fallocate_exit"`
-	FileOpened       *ebpf.ProgramSpec `ebpf:"file_opened"`
-	FileReleased     *ebpf.ProgramSpec `ebpf:"file_released"`
-	FileWritten      *ebpf.ProgramSpec `ebpf:"file_written"`
-	FtruncateExit    *ebpf.ProgramSpec `ebpf:"ftruncate_exit"`
-	IoctlExit        *ebpf.ProgramSpec `ebpf:"ioctl_exit"`
-	LinkBegins       *ebpf.ProgramSpec `ebpf:"link_begins"`
-	LinkEnter        *ebpf.ProgramSpec `ebpf:"link_enter"`
-	LinkExit         *ebpf.ProgramSpec `ebpf:"link_exit"`
-	LinkatEnter      *ebpf.ProgramSpec `ebpf:"linkat_enter"`
-	LinkatExit       *ebpf.ProgramSpec `ebpf:"linkat_exit"`
-	Mapped           *ebpf.ProgramSpec `ebpf:"mapped"`
-	MkdirBegins      *ebpf.ProgramSpec `ebpf:"mkdir_begins"`
-	MkdirEnter       *ebpf.ProgramSpec `ebpf:"mkdir_enter"`
-	MkdirExit        *ebpf.ProgramSpec `ebpf:"mkdir_exit"`
-	MkdiratEnter     *ebpf.ProgramSpec `ebpf:"mkdirat_enter"`
-	MkdiratExit      *ebpf.ProgramSpec `ebpf:"mkdirat_exit"`
-	MknodBegins      *ebpf.ProgramSpec `ebpf:"mknod_begins"`
-	MknodEnter       *ebpf.ProgramSpec `ebpf:"mknod_enter"`
-	MknodExit        *ebpf.ProgramSpec `ebpf:"mknod_exit"`
-	MknodatEnter     *ebpf.ProgramSpec `ebpf:"mknodat_enter"`
-	MknodatExit      *ebpf.ProgramSpec `ebpf:"mknodat_exit"`
-	MmapExit         *ebpf.ProgramSpec `ebpf:"mmap_exit"`
-	ModeChanged      *ebpf.ProgramSpec `ebpf:"mode_changed"`
-	OpenByHandleExit *ebpf.ProgramSpec `ebpf:"open_by_handle_exit"`
-	OpenExit         *ebpf.ProgramSpec `ebpf:"open_exit"`
-	Openat2Exit      *ebpf.ProgramSpec `ebpf:"openat2_exit"`
-	OpenatExit       *ebpf.ProgramSpec `ebpf:"openat_exit"`
-	OwnerChanged     *ebpf.ProgramSpec `ebpf:"owner_changed"`
-	PwriteExit       *ebpf.ProgramSpec `ebpf:"pwrite_exit"`
-	Pwritev2Exit     *ebpf.ProgramSpec `ebpf:"pwritev2_exit"`
-	PwritevExit      *ebpf.ProgramSpec `ebpf:"pwritev_exit"`
-	Removed          *ebpf.ProgramSpec `ebpf:"removed"`
-	RenameBegins     *ebpf.ProgramSpec `ebpf:"rename_begins"`
-	RenameEnter      *ebpf.ProgramSpec `ebpf:"rename_enter"`
-	RenameExit       *ebpf.ProgramSpec `ebpf:"rename_exit"`
-	Renameat2Enter   *ebpf.ProgramSpec `ebpf:"renameat2_enter"`
-	Renameat2Exit    *ebpf.ProgramSpec `ebpf:"renameat2_exit"`
-	RenameatEnter    *ebpf.ProgramSpec `ebpf:"renameat_enter"`
-	RenameatExit     *ebpf.ProgramSpec `ebpf:"renameat_exit"`
-	Renamed          *ebpf.ProgramSpec `ebpf:"renamed"`
-	RmdirBegins      *ebpf.ProgramSpec `ebpf:"rmdir_begins"`
-	RmdirEnter       *ebpf.ProgramSpec `ebpf:"rmdir_enter"`
-	RmdirExit        *ebpf.ProgramSpec `ebpf:"rmdir_exit"`
-	Self             *ebpf.ProgramSpec `ebpf:"self"`
-	SendfileExit     *ebpf.ProgramSpec `ebpf:"sendfile_exit"`
-	SpliceExit       *ebpf.ProgramSpec `ebpf:"splice_exit"`
-	Spliced          *ebpf.ProgramSpec `ebpf:"spliced"`
-	SymlinkBegins    *ebpf.ProgramSpec `ebpf:"symlink_begins"`
-	SymlinkEnter     *ebpf.ProgramSpec `ebpf:"symlink_enter"`
-	SymlinkExit      *ebpf.ProgramSpec `ebpf:"symlink_exit"`
-	SymlinkatEnter   *ebpf.ProgramSpec `ebpf:"symlinkat_enter"`
-	SymlinkatExit    *ebpf.ProgramSpec `ebpf:"symlinkat_exit"`
-	Truncated        *ebpf.ProgramSpec `ebpf:"truncated"`
-	Truncated510     *ebpf.ProgramSpec `ebpf:"truncated_5_10"`
-	TruncatedPath    *ebpf.ProgramSpec `ebpf:"truncated_path"`
-	UnlinkBegins     *ebpf.ProgramSpec `ebpf:"unlink_begins"`
-	UnlinkEnter      *ebpf.ProgramSpec `ebpf:"unlink_enter"`
-	UnlinkExit       *ebpf.ProgramSpec `ebpf:"unlink_exit"`
-	UnlinkatEnter    *ebpf.ProgramSpec `ebpf:"unlinkat_enter"`
-	UnlinkatExit     *ebpf.ProgramSpec `ebpf:"unlinkat_exit"`
-	UringEnded       *ebpf.ProgramSpec `ebpf:"uring_ended"`
-	UringWritten     *ebpf.ProgramSpec `ebpf:"uring_written"`
-	WriteExit        *ebpf.ProgramSpec `ebpf:"write_exit"`
-	WritevExit       *ebpf.ProgramSpec `ebpf:"writev_exit"`
-	WrittenVectors   *ebpf.ProgramSpec `ebpf:"written_vectors"`
+	AioBegins          *ebpf.ProgramSpec `ebpf:"aio_begins"`
+	AioEnded           *ebpf.ProgramSpec `ebpf:"aio_ended"`
+	Allocated          *ebpf.ProgramSpec `ebpf:"allocated"`
+	ChmodEnter         *ebpf.ProgramSpec `ebpf:"chmod_enter"`
+	ChmodExit          *ebpf.ProgramSpec `ebpf:"chmod_exit"`
+	ChownEnter         *ebpf.ProgramSpec `ebpf:"chown_enter"`
+	ChownExit          *ebpf.ProgramSpec `ebpf:"chown_exit"`
+	Cloned             *ebpf.ProgramSpec `ebpf:"cloned"`
+	CloseEnter         *ebpf.ProgramSpec `ebpf:"close_enter"`
+	Copied             *ebpf.ProgramSpec `ebpf:"copied"`
+	CopyBegins         *ebpf.ProgramSpec `ebpf:"copy_begins"`
+	CopyExit           *ebpf.ProgramSpec `ebpf:"copy_exit"`
+	CreatExit          *ebpf.ProgramSpec `ebpf:"creat_exit"`
+	CreationEnds       *ebpf.ProgramSpec `ebpf:"creation_ends"`
+	CtimeChanged       *ebpf.ProgramSpec `ebpf:"ctime_changed"`
+	CtimeGiven         *ebpf.ProgramSpec `ebpf:"ctime_given"`
+	CtimeSame          *ebpf.ProgramSpec `ebpf:"ctime_same"`
+	FallocateExit      *ebpf.ProgramSpec `ebpf:"fallocate_exit"`
+	FchmodEnter        *ebpf.ProgramSpec `ebpf:"fchmod_enter"`
+	FchmodExit         *ebpf.ProgramSpec `ebpf:"fchmod_exit"`
+	Fchmodat2Enter     *ebpf.ProgramSpec `ebpf:"fchmodat2_enter"`
+	Fchmodat2Exit      *ebpf.ProgramSpec `ebpf:"fchmodat2_exit"`
+	FchmodatEnter      *ebpf.ProgramSpec `ebpf:"fchmodat_enter"`
+	FchmodatExit       *ebpf.ProgramSpec `ebpf:"fchmodat_exit"`
+	FchownEnter        *ebpf.ProgramSpec `ebpf:"fchown_enter"`
+	FchownExit         *ebpf.ProgramSpec `ebpf:"fchown_exit"`
+	FchownatEnter      *ebpf.ProgramSpec `ebpf:"fchownat_enter"`
+	FchownatExit       *ebpf.ProgramSpec `ebpf:"fchownat_exit"`
+	FileAccessEnds     *ebpf.ProgramSpec `ebpf:"file_access_ends"`
+	FileOpened         *ebpf.ProgramSpec `ebpf:"file_opened"`
+	FileReleased       *ebpf.ProgramSpec `ebpf:"file_released"`
+	FileWritten        *ebpf.ProgramSpec `ebpf:"file_written"`
+	FremovexattrEnter  *ebpf.ProgramSpec `ebpf:"fremovexattr_enter"`
+	FremovexattrExit   *ebpf.ProgramSpec `ebpf:"fremovexattr_exit"`
+	FsetxattrEnter     *ebpf.ProgramSpec `ebpf:"fsetxattr_enter"`
+	FsetxattrExit      *ebpf.ProgramSpec `ebpf:"fsetxattr_exit"`
+	FtruncateExit      *ebpf.ProgramSpec `ebpf:"ftruncate_exit"`
+	IoctlExit          *ebpf.ProgramSpec `ebpf:"ioctl_exit"`
+	LchownEnter        *ebpf.ProgramSpec `ebpf:"lchown_enter"`
+	LchownExit         *ebpf.ProgramSpec `ebpf:"lchown_exit"`
+	LinkBegins         *ebpf.ProgramSpec `ebpf:"link_begins"`
+	LinkEnter          *ebpf.ProgramSpec `ebpf:"link_enter"`
+	LinkExit           *ebpf.ProgramSpec `ebpf:"link_exit"`
+	LinkatEnter        *ebpf.ProgramSpec `ebpf:"linkat_enter"`
+	LinkatExit         *ebpf.ProgramSpec `ebpf:"linkat_exit"`
+	LremovexattrEnter  *ebpf.ProgramSpec `ebpf:"lremovexattr_enter"`
+	LremovexattrExit   *ebpf.ProgramSpec `ebpf:"lremovexattr_exit"`
+	LsetxattrEnter     *ebpf.ProgramSpec `ebpf:"lsetxattr_enter"`
+	LsetxattrExit      *ebpf.ProgramSpec `ebpf:"lsetxattr_exit"`
+	Mapped             *ebpf.ProgramSpec `ebpf:"mapped"`
+	MkdirBegins        *ebpf.ProgramSpec `ebpf:"mkdir_begins"`
+	MkdirEnter         *ebpf.ProgramSpec `ebpf:"mkdir_enter"`
+	MkdirExit          *ebpf.ProgramSpec `ebpf:"mkdir_exit"`
+	MkdiratEnter       *ebpf.ProgramSpec `ebpf:"mkdirat_enter"`
+	MkdiratExit        *ebpf.ProgramSpec `ebpf:"mkdirat_exit"`
+	MknodBegins        *ebpf.ProgramSpec `ebpf:"mknod_begins"`
+	MknodEnter         *ebpf.ProgramSpec `ebpf:"mknod_enter"`
+	MknodExit          *ebpf.ProgramSpec `ebpf:"mknod_exit"`
+	MknodatEnter       *ebpf.ProgramSpec `ebpf:"mknodat_enter"`
+	MknodatExit        *ebpf.ProgramSpec `ebpf:"mknodat_exit"`
+	MmapExit           *ebpf.ProgramSpec `ebpf:"mmap_exit"`
+	ModeChanged        *ebpf.ProgramSpec `ebpf:"mode_changed"`
+	OpenByHandleExit   *ebpf.ProgramSpec `ebpf:"open_by_handle_exit"`
+	OpenExit           *ebpf.ProgramSpec `ebpf:"open_exit"`
+	Openat2Exit        *ebpf.ProgramSpec `ebpf:"openat2_exit"`
+	OpenatExit         *ebpf.ProgramSpec `ebpf:"openat_exit"`
+	OwnerChanged       *ebpf.ProgramSpec `ebpf:"owner_changed"`
+	PwriteExit         *ebpf.ProgramSpec `ebpf:"pwrite_exit"`
+	Pwritev2Exit       *ebpf.ProgramSpec `ebpf:"pwritev2_exit"`
+	PwritevExit        *ebpf.ProgramSpec `ebpf:"pwritev_exit"`
+	Removed            *ebpf.ProgramSpec `ebpf:"removed"`
+	RemovexattrEnter   *ebpf.ProgramSpec `ebpf:"removexattr_enter"`
+	RemovexattrExit    *ebpf.ProgramSpec `ebpf:"removexattr_exit"`
+	RemovexattratEnter *ebpf.ProgramSpec `ebpf:"removexattrat_enter"`
+	RemovexattratExit  *ebpf.ProgramSpec `ebpf:"removexattrat_exit"`
+	RenameBegins       *ebpf.ProgramSpec `ebpf:"rename_begins"`
+	RenameEnter        *ebpf.ProgramSpec `ebpf:"rename_enter"`
+	RenameExit         *ebpf.ProgramSpec `ebpf:"rename_exit"`
+	Renameat2Enter     *ebpf.ProgramSpec `ebpf:"renameat2_enter"`
+	Renameat2Exit      *ebpf.ProgramSpec `ebpf:"renameat2_exit"`
+	RenameatEnter      *ebpf.ProgramSpec `ebpf:"renameat_enter"`
+	RenameatExit       *ebpf.ProgramSpec `ebpf:"renameat_exit"`
+	Renamed            *ebpf.ProgramSpec `ebpf:"renamed"`
+	RmdirBegins        *ebpf.ProgramSpec `ebpf:"rmdir_begins"`
+	RmdirEnter         *ebpf.ProgramSpec `ebpf:"rmdir_enter"`
+	RmdirExit          *ebpf.ProgramSpec `ebpf:"rmdir_exit"`
+	Self               *ebpf.ProgramSpec `ebpf:"self"`
+	SendfileExit       *ebpf.ProgramSpec `ebpf:"sendfile_exit"`
+	SetxattrEnter      *ebpf.ProgramSpec `ebpf:"setxattr_enter"`
+	SetxattrExit       *ebpf.ProgramSpec `ebpf:"setxattr_exit"`
+	SetxattratEnter    *ebpf.ProgramSpec `ebpf:"setxattrat_enter"`
+	SetxattratExit     *ebpf.ProgramSpec `ebpf:"setxattrat_exit"`
+	SpliceExit         *ebpf.ProgramSpec `ebpf:"splice_exit"`
+	Spliced            *ebpf.ProgramSpec `ebpf:"spliced"`
+	SymlinkBegins      *ebpf.ProgramSpec `ebpf:"symlink_begins"`
+	SymlinkEnter       *ebpf.ProgramSpec `ebpf:"symlink_enter"`
+	SymlinkExit        *ebpf.ProgramSpec `ebpf:"symlink_exit"`
+	SymlinkatEnter     *ebpf.ProgramSpec `ebpf:"symlinkat_enter"`
+	SymlinkatExit      *ebpf.ProgramSpec `ebpf:"symlinkat_exit"`
+	TruncateEnter      *ebpf.ProgramSpec `ebpf:"truncate_enter"`
+	TruncateExit       *ebpf.ProgramSpec `ebpf:"truncate_exit"`
+	Truncated          *ebpf.ProgramSpec `ebpf:"truncated"`
+	Truncated510       *ebpf.ProgramSpec `ebpf:"truncated_5_10"`
+	TruncatedPath      *ebpf.ProgramSpec `ebpf:"truncated_path"`
+	UnlinkBegins       *ebpf.ProgramSpec `ebpf:"unlink_begins"`
+	UnlinkEnter        *ebpf.ProgramSpec `ebpf:"unlink_enter"`
+	UnlinkExit         *ebpf.ProgramSpec `ebpf:"unlink_exit"`
+	UnlinkatEnter      *ebpf.ProgramSpec `ebpf:"unlinkat_enter"`
+	UnlinkatExit       *ebpf.ProgramSpec `ebpf:"unlinkat_exit"`
+	UringCompleted     *ebpf.ProgramSpec `ebpf:"uring_completed"`
+	UringEnded         *ebpf.ProgramSpec `ebpf:"uring_ended"`
+	UringWritten       *ebpf.ProgramSpec `ebpf:"uring_written"`
+	WriteExit          *ebpf.ProgramSpec `ebpf:"write_exit"`
+	WritevExit         *ebpf.ProgramSpec `ebpf:"writev_exit"`
+	WrittenVectors     *ebpf.ProgramSpec `ebpf:"written_vectors"`
+	XattrRemoved       *ebpf.ProgramSpec `ebpf:"xattr_removed"`
+	XattrSet           *ebpf.ProgramSpec `ebpf:"xattr_set"`
 }
 
 // fileMapSpecs contains maps before they are loaded into the kernel.
@@ -533,85 +624,123 @@ type fileVariables struct {
 //
 // It can be passed to loadFileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type filePrograms struct {
-	AioBegins        *ebpf.Program `ebpf:"aio_begins"`
-	AioEnded         *ebpf.Program `ebpf:"aio_ended"`
-	Allocated        *ebpf.Program `ebpf:"allocated"`
-	Cloned           *ebpf.Program `ebpf:"cloned"`
-	CloseEnter       *ebpf.Program `ebpf:"close_enter"`
-	Copied           *ebpf.Program `ebpf:"copied"`
-	CopyBegins       *ebpf.Program `ebpf:"copy_begins"`
-	CopyExit         *ebpf.Program `ebpf:"copy_exit"`
-	CreatExit        *ebpf.Program `ebpf:"creat_exit"`
-	CreationEnds     *ebpf.Program `ebpf:"creation_ends"`
-	CtimeChanged     *ebpf.Program `ebpf:"ctime_changed"`
-	CtimeGiven       *ebpf.Program `ebpf:"ctime_given"`
-	CtimeSame        *ebpf.Program `ebpf:"ctime_same"`
-	FallocateExit    *ebpf.Program `ebpf:"fallocate_exit"`
-	FileOpened       *ebpf.Program `ebpf:"file_opened"`
-	FileReleased     *ebpf.Program `ebpf:"file_released"`
-	FileWritten      *ebpf.Program `ebpf:"file_written"`
-	FtruncateExit    *ebpf.Program `ebpf:"ftruncate_exit"`
-	IoctlExit        *ebpf.Program `ebpf:"ioctl_exit"`
-	LinkBegins       *ebpf.Program `ebpf:"link_begins"`
-	LinkEnter        *ebpf.Program `ebpf:"link_enter"`
-	LinkExit         *ebpf.Program `ebpf:"link_exit"`
-	LinkatEnter      *ebpf.Program `ebpf:"linkat_enter"`
-	LinkatExit       *ebpf.Program `ebpf:"linkat_exit"`
-	Mapped           *ebpf.Program `ebpf:"mapped"`
-	MkdirBegins      *ebpf.Program `ebpf:"mkdir_begins"`
-	MkdirEnter       *ebpf.Program `ebpf:"mkdir_enter"`
-	MkdirExit        *ebpf.Program `ebpf:"mkdir_exit"`
-	MkdiratEnter     *ebpf.Program `ebpf:"mkdirat_enter"`
-	MkdiratExit      *ebpf.Program `ebpf:"mkdirat_exit"`
-	MknodBegins      *ebpf.Program `ebpf:"mknod_begins"`
-	MknodEnter       *ebpf.Program `ebpf:"mknod_enter"`
-	MknodExit        *ebpf.Program `ebpf:"mknod_exit"`
-	MknodatEnter     *ebpf.Program `ebpf:"mknodat_enter"`
-	MknodatExit      *ebpf.Program `ebpf:"mknodat_exit"`
-	MmapExit         *ebpf.Program `ebpf:"mmap_exit"`
-	ModeChanged      *ebpf.Program `ebpf:"mode_changed"`
-	OpenByHandleExit *ebpf.Program `ebpf:"open_by_handle_exit"`
-	OpenExit         *ebpf.Program `ebpf:"open_exit"`
-	Openat2Exit      *ebpf.Program `ebpf:"openat2_exit"`
-	OpenatExit       *ebpf.Program `ebpf:"openat_exit"`
-	OwnerChanged     *ebpf.Program `ebpf:"owner_changed"`
-	PwriteExit       *ebpf.Program `ebpf:"pwrite_exit"`
-	Pwritev2Exit     *ebpf.Program `ebpf:"pwritev2_exit"`
-	PwritevExit      *ebpf.Program `ebpf:"pwritev_exit"`
-	Removed          *ebpf.Program `ebpf:"removed"`
-	RenameBegins     *ebpf.Program `ebpf:"rename_begins"`
-	RenameEnter      *ebpf.Program `ebpf:"rename_enter"`
-	RenameExit       *ebpf.Program `ebpf:"rename_exit"`
-	Renameat2Enter   *ebpf.Program `ebpf:"renameat2_enter"`
-	Renameat2Exit    *ebpf.Program `ebpf:"renameat2_exit"`
-	RenameatEnter    *ebpf.Program `ebpf:"renameat_enter"`
-	RenameatExit     *ebpf.Program `ebpf:"renameat_exit"`
-	Renamed          *ebpf.Program `ebpf:"renamed"`
-	RmdirBegins      *ebpf.Program `ebpf:"rmdir_begins"`
-	RmdirEnter       *ebpf.Program `ebpf:"rmdir_enter"`
-	RmdirExit        *ebpf.Program `ebpf:"rmdir_exit"`
-	Self             *ebpf.Program `ebpf:"self"`
-	SendfileExit     *ebpf.Program `ebpf:"sendfile_exit"`
-	SpliceExit       *ebpf.Program `ebpf:"splice_exit"`
-	Spliced          *ebpf.Program `ebpf:"spliced"`
-	SymlinkBegins    *ebpf.Program `ebpf:"symlink_begins"`
-	SymlinkEnter     *ebpf.Program `ebpf:"symlink_enter"`
-	SymlinkExit      *ebpf.Program `ebpf:"symlink_exit"`
-	SymlinkatEnter   *ebpf.Program `ebpf:"symlinkat_enter"`
-	SymlinkatExit    *ebpf.Program `ebpf:"symlinkat_exit"`
-	Truncated        *ebpf.Program `ebpf:"truncated"`
-	Truncated510     *ebpf.Program `ebpf:"truncated_5_10"`
-	TruncatedPath    *ebpf.Program `ebpf:"truncated_path"`
-	UnlinkBegins     *ebpf.Program `ebpf:"unlink_begins"`
-	UnlinkEnter      *ebpf.Program `ebpf:"unlink_enter"`
-	UnlinkExit       *ebpf.Program `ebpf:"unlink_exit"`
-	UnlinkatEnter    *ebpf.Program `ebpf:"unlinkat_enter"`
-	UnlinkatExit     *ebpf.Program `ebpf:"unlinkat_exit"`
-	UringEnded       *ebpf.Program `ebpf:"uring_ended"`
-	UringWritten     *ebpf.Program `ebpf:"uring_written"`
-	WriteExit        *ebpf.Program `ebpf:"write_exit"`
-	WritevExit       *ebpf.Program `ebpf:"writev_exit"`
-	WrittenVectors   *ebpf.Program `ebpf:"written_vectors"`
+	AioBegins          *ebpf.Program `ebpf:"aio_begins"`
+	AioEnded           *ebpf.Program `ebpf:"aio_ended"`
+	Allocated          *ebpf.Program `ebpf:"allocated"`
+	ChmodEnter         *ebpf.Program `ebpf:"chmod_enter"`
+	ChmodExit          *ebpf.Program `ebpf:"chmod_exit"`
+	ChownEnter         *ebpf.Program `ebpf:"chown_enter"`
+	ChownExit          *ebpf.Program `ebpf:"chown_exit"`
+	Cloned             *ebpf.Program `ebpf:"cloned"`
+	CloseEnter         *ebpf.Program `ebpf:"close_enter"`
+	Copied             *ebpf.Program `ebpf:"copied"`
+	CopyBegins         *ebpf.Program `ebpf:"copy_begins"`
+	CopyExit           *ebpf.Program `ebpf:"copy_exit"`
+	CreatExit          *ebpf.Program `ebpf:"creat_exit"`
+	CreationEnds       *ebpf.Program `ebpf:"creation_ends"`
+	CtimeChanged       *ebpf.Program `ebpf:"ctime_changed"`
+	CtimeGiven         *ebpf.Program `ebpf:"ctime_given"`
+	CtimeSame          *ebpf.Program `ebpf:"ctime_same"`
+	FallocateExit      *ebpf.Program `ebpf:"fallocate_exit"`
+	FchmodEnter        *ebpf.Program `ebpf:"fchmod_enter"`
+	FchmodExit         *ebpf.Program `ebpf:"fchmod_exit"`
+	Fchmodat2Enter     *ebpf.Program `ebpf:"fchmodat2_enter"`
+	Fchmodat2Exit      *ebpf.Program `ebpf:"fchmodat2_exit"`
+	FchmodatEnter      *ebpf.Program `ebpf:"fchmodat_enter"`
+	FchmodatExit       *ebpf.Program `ebpf:"fchmodat_exit"`
+	FchownEnter        *ebpf.Program `ebpf:"fchown_enter"`
+	FchownExit         *ebpf.Program `ebpf:"fchown_exit"`
+	FchownatEnter      *ebpf.Program `ebpf:"fchownat_enter"`
+	FchownatExit       *ebpf.Program `ebpf:"fchownat_exit"`
+	FileAccessEnds     *ebpf.Program `ebpf:"file_access_ends"`
+	FileOpened         *ebpf.Program `ebpf:"file_opened"`
+	FileReleased       *ebpf.Program `ebpf:"file_released"`
+	FileWritten        *ebpf.Program `ebpf:"file_written"`
+	FremovexattrEnter  *ebpf.Program `ebpf:"fremovexattr_enter"`
+	FremovexattrExit   *ebpf.Program `ebpf:"fremovexattr_exit"`
+	FsetxattrEnter     *ebpf.Program `ebpf:"fsetxattr_enter"`
+	FsetxattrExit      *ebpf.Program `ebpf:"fsetxattr_exit"`
+	FtruncateExit      *ebpf.Program `ebpf:"ftruncate_exit"`
+	IoctlExit          *ebpf.Program `ebpf:"ioctl_exit"`
+	LchownEnter        *ebpf.Program `ebpf:"lchown_enter"`
+	LchownExit         *ebpf.Program `ebpf:"lchown_exit"`
+	LinkBegins         *ebpf.Program `ebpf:"link_begins"`
+	LinkEnter          *ebpf.Program `ebpf:"link_enter"`
+	LinkExit           *ebpf.Program `ebpf:"link_exit"`
+	LinkatEnter        *ebpf.Program `ebpf:"linkat_enter"`
+	LinkatExit         *ebpf.Program `ebpf:"linkat_exit"`
+	LremovexattrEnter  *ebpf.Program `ebpf:"lremovexattr_enter"`
+	LremovexattrExit   *ebpf.Program `ebpf:"lremovexattr_exit"`
+	LsetxattrEnter     *ebpf.Program `ebpf:"lsetxattr_enter"`
+	LsetxattrExit      *ebpf.Program `ebpf:"lsetxattr_exit"`
+	Mapped             *ebpf.Program `ebpf:"mapped"`
+	MkdirBegins        *ebpf.Program `ebpf:"mkdir_begins"`
+	MkdirEnter         *ebpf.Program `ebpf:"mkdir_enter"`
+	MkdirExit          *ebpf.Program `ebpf:"mkdir_exit"`
+	MkdiratEnter       *ebpf.Program `ebpf:"mkdirat_enter"`
+	MkdiratExit        *ebpf.Program `ebpf:"mkdirat_exit"`
+	MknodBegins        *ebpf.Program `ebpf:"mknod_begins"`
+	MknodEnter         *ebpf.Program `ebpf:"mknod_enter"`
+	MknodExit          *ebpf.Program `ebpf:"mknod_exit"`
+	MknodatEnter       *ebpf.Program `ebpf:"mknodat_enter"`
+	MknodatExit        *ebpf.Program `ebpf:"mknodat_exit"`
+	MmapExit           *ebpf.Program `ebpf:"mmap_exit"`
+	ModeChanged        *ebpf.Program `ebpf:"mode_changed"`
+	OpenByHandleExit   *ebpf.Program `ebpf:"open_by_handle_exit"`
+	OpenExit           *ebpf.Program `ebpf:"open_exit"`
+	Openat2Exit        *ebpf.Program `ebpf:"openat2_exit"`
+	OpenatExit         *ebpf.Program `ebpf:"openat_exit"`
+	OwnerChanged       *ebpf.Program `ebpf:"owner_changed"`
+	PwriteExit         *ebpf.Program `ebpf:"pwrite_exit"`
+	Pwritev2Exit       *ebpf.Program `ebpf:"pwritev2_exit"`
+	PwritevExit        *ebpf.Program `ebpf:"pwritev_exit"`
+	Removed            *ebpf.Program `ebpf:"removed"`
+	RemovexattrEnter   *ebpf.Program `ebpf:"removexattr_enter"`
+	RemovexattrExit    *ebpf.Program `ebpf:"removexattr_exit"`
+	RemovexattratEnter *ebpf.Program `ebpf:"removexattrat_enter"`
+	RemovexattratExit  *ebpf.Program `ebpf:"removexattrat_exit"`
+	RenameBegins       *ebpf.Program `ebpf:"rename_begins"`
+	RenameEnter        *ebpf.Program `ebpf:"rename_enter"`
+	RenameExit         *ebpf.Program `ebpf:"rename_exit"`
+	Renameat2Enter     *ebpf.Program `ebpf:"renameat2_enter"`
+	Renameat2Exit      *ebpf.Program `ebpf:"renameat2_exit"`
+	RenameatEnter      *ebpf.Program `ebpf:"renameat_enter"`
+	RenameatExit       *ebpf.Program `ebpf:"renameat_exit"`
+	Renamed            *ebpf.Program `ebpf:"renamed"`
+	RmdirBegins        *ebpf.Program `ebpf:"rmdir_begins"`
+	RmdirEnter         *ebpf.Program `ebpf:"rmdir_enter"`
+	RmdirExit          *ebpf.Program `ebpf:"rmdir_exit"`
+	Self               *ebpf.Program `ebpf:"self"`
+	SendfileExit       *ebpf.Program `ebpf:"sendfile_exit"`
+	SetxattrEnter      *ebpf.Program `ebpf:"setxattr_enter"`
+	SetxattrExit       *ebpf.Program `ebpf:"setxattr_exit"`
+	SetxattratEnter    *ebpf.Program `ebpf:"setxattrat_enter"`
+	SetxattratExit     *ebpf.Program `ebpf:"setxattrat_exit"`
+	SpliceExit         *ebpf.Program `ebpf:"splice_exit"`
+	Spliced            *ebpf.Program `ebpf:"spliced"`
+	SymlinkBegins      *ebpf.Program `ebpf:"symlink_begins"`
+	SymlinkEnter       *ebpf.Program `ebpf:"symlink_enter"`
+	SymlinkExit        *ebpf.Program `ebpf:"symlink_exit"`
+	SymlinkatEnter     *ebpf.Program `ebpf:"symlinkat_enter"`
+	SymlinkatExit      *ebpf.Program `ebpf:"symlinkat_exit"`
+	TruncateEnter      *ebpf.Program `ebpf:"truncate_enter"`
+	TruncateExit       *ebpf.Program `ebpf:"truncate_exit"`
+	Truncated          *ebpf.Program `ebpf:"truncated"`
+	Truncated510       *ebpf.Program `ebpf:"truncated_5_10"`
+	TruncatedPath      *ebpf.Program `ebpf:"truncated_path"`
+	UnlinkBegins       *ebpf.Program `ebpf:"unlink_begins"`
+	UnlinkEnter        *ebpf.Program `ebpf:"unlink_enter"`
+	UnlinkExit         *ebpf.Program `ebpf:"unlink_exit"`
+	UnlinkatEnter      *ebpf.Program `ebpf:"unlinkat_enter"`
+	UnlinkatExit       *ebpf.Program `ebpf:"unlinkat_exit"`
+	UringCompleted     *ebpf.Program `ebpf:"uring_completed"`
+	UringEnded         *ebpf.Program `ebpf:"uring_ended"`
+	UringWritten       *ebpf.Program `ebpf:"uring_written"`
+	WriteExit          *ebpf.Program `ebpf:"write_exit"`
+	WritevExit         *ebpf.Program `ebpf:"writev_exit"`
+	WrittenVectors     *ebpf.Program `ebpf:"written_vectors"`
+	XattrRemoved       *ebpf.Program `ebpf:"xattr_removed"`
+	XattrSet           *ebpf.Program `ebpf:"xattr_set"`
 }
 
 func (p *filePrograms) Close() error {
@@ -619,6 +748,10 @@ func (p *filePrograms) Close() error {
 		p.AioBegins,
 		p.AioEnded,
 		p.Allocated,
+		p.ChmodEnter,
+		p.ChmodExit,
+		p.ChownEnter,
+		p.ChownExit,
 		p.Cloned,
 		p.CloseEnter,
 		p.Copied,
@@ -630,16 +763,37 @@ func (p *filePrograms) Close() error {
 		p.CtimeGiven,
 		p.CtimeSame,
 		p.FallocateExit,
+		p.FchmodEnter,
+		p.FchmodExit,
+		p.Fchmodat2Enter,
+		p.Fchmodat2Exit,
+		p.FchmodatEnter,
+		p.FchmodatExit,
+		p.FchownEnter,
+		p.FchownExit,
+		p.FchownatEnter,
+		p.FchownatExit,
+		p.FileAccessEnds,
 		p.FileOpened,
 		p.FileReleased,
 		p.FileWritten,
+		p.FremovexattrEnter,
+		p.FremovexattrExit,
+		p.FsetxattrEnter,
+		p.FsetxattrExit,
 		p.FtruncateExit,
 		p.IoctlExit,
+		p.LchownEnter,
+		p.LchownExit,
 		p.LinkBegins,
 		p.LinkEnter,
 		p.LinkExit,
 		p.LinkatEnter,
 		p.LinkatExit,
+		p.LremovexattrEnter,
+		p.LremovexattrExit,
+		p.LsetxattrEnter,
+		p.LsetxattrExit,
 		p.Mapped,
 		p.MkdirBegins,
 		p.MkdirEnter,
@@ -662,6 +816,10 @@ func (p *filePrograms) Close() error {
 		p.Pwritev2Exit,
 		p.PwritevExit,
 		p.Removed,
+		p.RemovexattrEnter,
+		p.RemovexattrExit,
+		p.RemovexattratEnter,
+		p.RemovexattratExit,
 		p.RenameBegins,
 		p.RenameEnter,
 		p.RenameExit,
@@ -675,6 +833,10 @@ func (p *filePrograms) Close() error {
 		p.RmdirExit,
 		p.Self,
 		p.SendfileExit,
+		p.SetxattrEnter,
+		p.SetxattrExit,
+		p.SetxattratEnter,
+		p.SetxattratExit,
 		p.SpliceExit,
 		p.Spliced,
 		p.SymlinkBegins,
@@ -682,6 +844,8 @@ func (p *filePrograms) Close() error {
 		p.SymlinkExit,
 		p.SymlinkatEnter,
 		p.SymlinkatExit,
+		p.TruncateEnter,
+		p.TruncateExit,
 		p.Truncated,
 		p.Truncated510,
 		p.TruncatedPath,
@@ -690,11 +854,14 @@ func (p *filePrograms) Close() error {
 		p.UnlinkExit,
 		p.UnlinkatEnter,
 		p.UnlinkatExit,
+		p.UringCompleted,
 		p.UringEnded,
 		p.UringWritten,
 		p.WriteExit,
 		p.WritevExit,
 		p.WrittenVectors,
+		p.XattrRemoved,
+		p.XattrSet,
 	)
 }
 

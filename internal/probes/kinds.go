@@ -63,28 +63,29 @@ func kindRows() []kindRow {
 		}},
 		{events.KindFileCreate, decodeFile, []variant{
 			{"trampoline", []string{"file_opened", "mkdir_begins", "mknod_begins", "symlink_begins", "link_begins", "creation_ends"}},
-			{"tracepoint", slices.Concat([]string{"open_exit|", "openat_exit", "openat2_exit", "creat_exit|", "open_by_handle_exit"}, ctimes(), aroundCalls(creatingCalls()))},
+			{"tracepoint", slices.Concat([]string{"open_exit|", "openat_exit", "openat2_exit", "creat_exit|", "open_by_handle_exit"}, ctimes(), aroundCalls(creatingCalls()), []string{"uring_completed|"})},
 		}},
 		{events.KindFileWrite, decodeFile, []variant{
 			{"trampoline", []string{
 				"file_released", "file_written", "written_vectors", "copy_begins", "copied", "spliced", "cloned", "allocated", "mapped",
 				"truncated_path", "truncated|truncated_5_10", "aio_begins", "aio_ended", "uring_written", "uring_ended",
 			}},
-			{"tracepoint", []string{
-				"close_enter", "open_exit|", "openat_exit", "openat2_exit", "creat_exit|", "open_by_handle_exit", "write_exit", "pwrite_exit", "writev_exit",
+			{"tracepoint", slices.Concat(ctimes(), aroundCalls(truncatingCalls()), []string{
+				"uring_completed|", "close_enter", "open_exit|", "openat_exit", "openat2_exit", "creat_exit|", "open_by_handle_exit", "write_exit", "pwrite_exit", "writev_exit",
 				"pwritev_exit", "pwritev2_exit", "sendfile_exit", "splice_exit", "copy_exit", "ftruncate_exit", "fallocate_exit", "mmap_exit", "ioctl_exit",
-			}},
+			})},
 		}},
 		{events.KindFileRename, decodeFile, []variant{
 			{"trampoline", []string{"rename_begins", "renamed"}},
-			{"tracepoint", slices.Concat(ctimes(), aroundCalls(renamingCalls()))},
+			{"tracepoint", slices.Concat(ctimes(), aroundCalls(renamingCalls()), []string{"uring_completed|"})},
 		}},
 		{events.KindFileDelete, decodeFile, []variant{
 			{"trampoline", []string{"unlink_begins", "rmdir_begins", "removed"}},
-			{"tracepoint", slices.Concat(ctimes(), aroundCalls(deletingCalls()))},
+			{"tracepoint", slices.Concat(ctimes(), aroundCalls(deletingCalls()), []string{"uring_completed|"})},
 		}},
 		{events.KindFileAttributes, decodeFile, []variant{
-			{"trampoline", []string{"mode_changed", "owner_changed"}},
+			{"trampoline", []string{"mode_changed", "owner_changed", "xattr_set", "xattr_removed|", "creation_ends", "file_access_ends"}},
+			{"tracepoint", slices.Concat(ctimes(), aroundCalls(attributeCalls()))},
 		}},
 		{events.KindBind, decodeNetwork, []variant{{"cgroup", []string{"bound4", "bound6"}}}},
 		{events.KindListen, decodeNetwork, []variant{{"tracepoint", []string{"sock_state", "sock_state_again", "listen_exit", "listen_enter"}}}},

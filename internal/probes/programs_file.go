@@ -34,6 +34,18 @@ func fileTable() []program {
 			since: "5.8", why: "these four end with it, and then the name has an inode if they succeeded",
 		},
 		{
+			name: "file_access_ends", typ: "fentry", hook: "mnt_drop_write_file", args: []string{"struct file *"},
+			since: "5.8", why: "fsetxattr and fremovexattr end with it",
+		},
+		{
+			name: "xattr_set", typ: "fentry", hook: "security_inode_post_setxattr", args: []string{"struct dentry *", "..."},
+			since: "5.8", why: "every setxattr that has succeeded",
+		},
+		{
+			name: "xattr_removed", typ: "fentry", hook: "security_inode_post_removexattr", args: []string{"struct dentry *", "const char *"},
+			since: "6.9", why: "likewise removexattr; before there is no hook behind it with the same arguments on every kernel",
+		},
+		{
 			name: "file_written", typ: "fexit", hook: "vfs_write", args: []string{"struct file *", "const char *", "size_t", "loff_t *"},
 			since: "5.8", why: "write and pwrite64, with what was written",
 		},
@@ -143,6 +155,10 @@ func fileTable() []program {
 			since: "6.13", why: "likewise, where the file system has coarse times",
 		},
 		{
+			name: "uring_completed", typ: "tp_btf", hook: "io_uring_complete", args: []string{"struct io_ring_ctx *", "void *", "struct io_uring_cqe *"},
+			since: "6.16", why: "what io_uring has done, with the file; for names together with the above, in its workers",
+		},
+		{
 			name: "close_enter", typ: "tracepoint", hook: "syscalls/sys_enter_close",
 			since: "5.11", why: "the last descriptor of a file is closed",
 		},
@@ -179,7 +195,7 @@ func fileTable() []program {
 // nameCalls are the system calls that change names. Where an architecture has
 // only the newer of two, the program of the older one is not needed.
 func nameCalls() []string {
-	return slices.Concat(creatingCalls(), deletingCalls(), renamingCalls())
+	return slices.Concat(creatingCalls(), deletingCalls(), renamingCalls(), truncatingCalls(), attributeCalls())
 }
 
 func creatingCalls() []string {
@@ -189,6 +205,13 @@ func creatingCalls() []string {
 func deletingCalls() []string { return []string{"unlink", "unlinkat", "rmdir"} }
 
 func renamingCalls() []string { return []string{"rename", "renameat", "renameat2"} }
+
+func truncatingCalls() []string { return []string{"truncate"} } // by name
+
+func attributeCalls() []string {
+	return []string{"chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchown", "fchownat",
+		"setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat"}
+}
 
 // ctimes are the tracepoints that say which inodes a call changes.
 func ctimes() []string { return []string{"ctime_changed", "ctime_same", "ctime_given"} }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cilium/ebpf/btf"
+
 	"sensor/internal/events"
 )
 
@@ -85,7 +87,7 @@ func (s *Source) attachOne(names []string, known map[string]program) (name strin
 var errNoHook = errors.New("no such hook")
 
 // firstOf is attachOne for any way to attach. The empty name stands for doing
-// without, where this architecture has none of the hooks before it.
+// without, where this kernel has none of the hooks before it.
 func firstOf(names []string, attached func(string) bool, attach func(string) error) (name string, fresh bool, err error) {
 	var errs []error
 	for _, next := range names {
@@ -108,9 +110,15 @@ func firstOf(names []string, attached func(string) bool, attach func(string) err
 	return name, false, errors.Join(errs...)
 }
 
-// missing reports whether all of the errors, and there are some, are of hooks that are not there.
+// missing reports whether all of the errors, and there are some, are of hooks
+// that are not there, as against hooks that cannot be had.
 func missing(errs []error) bool {
-	return len(errs) > 0 && !slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, errNoHook) })
+	return len(errs) > 0 && !slices.ContainsFunc(errs, func(err error) bool { return !isAbsent(err) })
+}
+
+// isAbsent reports whether the kernel has no such hook.
+func isAbsent(err error) bool {
+	return errors.Is(err, errNoHook) || errors.Is(err, btf.ErrNotFound) || errors.Is(err, ErrPrototype)
 }
 
 // familyOf is the family whose object holds the program.

@@ -88,14 +88,14 @@ func (s *summaries) note(raw []byte, e *events.Event) (nothing bool) {
 	return nothing
 }
 
-// isOver reports whether the process that wrote then has ended.
-func (s *summaries) isOver(tgid uint32, wrote uint64) bool {
+// endOf is when the process that wrote then has ended, in ns since boot.
+func (s *summaries) endOf(tgid uint32, wrote uint64) (at uint64, over bool) {
 	for _, ended := range []map[uint32]uint64{s.ended, s.endedBefore} {
 		if at, ok := ended[tgid]; ok && wrote <= at { // else the number has a new owner
-			return true
+			return at, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 // due gives the summaries that are to be told now.
@@ -109,7 +109,7 @@ func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
 			}
 			continue
 		}
-		over := s.isOver(key.Tgid, f.first)
+		end, over := s.endOf(key.Tgid, f.first)
 		if !over && f.due > now {
 			continue
 		}
@@ -117,6 +117,9 @@ func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
 		if err != nil {
 			errs = append(errs, err)
 		} else if e != nil {
+			if over {
+				e.Time = clock.Wall(end)
+			}
 			list = append(list, e)
 		}
 		f.due = now + s.interval
