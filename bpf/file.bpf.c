@@ -28,6 +28,7 @@ const enum tail *unused_tail __attribute__((unused));
 /* Set by the loader before it sets stopped to 0. */
 volatile __u32 wanted = 0; /* bit for each kind */
 #define wants(kind) (wanted & 1U << (kind))
+const volatile bool count_writes = true; /* else only that there are any, where that is cheaper */
 volatile __u32 self_tgid = 0; /* the sensor: what it writes is not told */
 
 /* Linux's internal names of how a file was opened, the same since 4.20. */
@@ -44,7 +45,7 @@ struct write_key {
 
 enum writes_flag {
 	WRITES_UNSEEN = 1,  /* some of it cannot be counted: a shared mapping */
-	WRITES_IGNORED = 2, /* not to be told */
+	WRITES_UNCOUNTED = 2, /* nor how often */
 };
 
 /* What a process has written to an inode since its first write was told. */
@@ -331,7 +332,9 @@ static __noinline int released(struct file *file)
 	/* At the end of a process its root is gone already. */
 	what.root_mnt = (void *)w->root_mount;
 	what.root_dentry = (void *)w->root_dentry;
-	what.flags = FLAG_SUMMARY | FLAG_COUNT;
+	what.flags = FLAG_SUMMARY;
+	if (!(w->flags & WRITES_UNCOUNTED))
+		what.flags |= FLAG_COUNT;
 	if (!(w->flags & WRITES_UNSEEN))
 		what.flags |= FLAG_BYTES;
 	if ((int)bpf_map_delete_elem(&writes, &key))
@@ -459,6 +462,22 @@ int BPF_PROG(mapped, struct file *file, unsigned long prot, unsigned long flags,
 
 	if (result || !(prot & PROT_WRITE) || (type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
 		return 0;
+	if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
+		return 0;
+	return file_changed(file, 0, 0, WRITES_UNSEEN);
+}
+
+#define VM_SHARED 8
+
+/* int security_file_mprotect(vma, reqprot, prot): a mapping can be written from now on. */
+SEC("fexit/security_file_mprotect")
+int BPF_PROG(protected, struct vm_area_struct *vma, unsigned long asked, unsigned long prot, int result)
+{
+	struct file *file;
+
+	if (result || !(prot & PROT_WRITE) || !(BPF_CORE_READ(vma, vm_flags) & VM_SHARED))
+		return 0;
+	file = BPF_CORE_READ(vma, vm_file);
 	if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
 		return 0;
 	return file_changed(file, 0, 0, WRITES_UNSEEN);
@@ -878,6 +897,8 @@ int BPF_PROG(rename_begins, const struct path *old_dir, struct dentry *old_dentr
 
 	if (!wants(KIND_FILE_RENAME) || !in_scope(mnt, BPF_CORE_READ(old_dentry, d_inode)))
 		return 0;
+	if (BPF_CORE_READ(old_dentry, d_inode) == BPF_CORE_READ(new_dentry, d_inode))
+		return 0; /* two names of one file: Linux does nothing and calls it success */
 	p = pending_begin();
 	if (!p)
 		return 0;

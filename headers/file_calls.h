@@ -11,12 +11,29 @@
 /* ---- what a call was given, at its end ---- */
 
 struct pt_regs___x86 {
-	unsigned long di, si, dx, r10, r8;
+	unsigned long di, si, dx, r10, r8, orig_ax;
 } __attribute__((preserve_access_index));
 struct pt_regs___arm64 {
 	__u64 regs[31];
 	__u64 orig_x0;
+	__s32 syscallno;
 } __attribute__((preserve_access_index));
+
+/* write, pwrite64, writev, pwritev, pwritev2 by their numbers on x86-64 and on arm64 */
+static __always_inline bool in_write(void)
+{
+	void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs___arm64 *arm64 = regs;
+	struct pt_regs___x86 *x86 = regs;
+	__u64 number;
+
+	if (bpf_core_field_exists(arm64->orig_x0)) {
+		number = BPF_CORE_READ(arm64, syscallno);
+		return number == 64 || number == 68 || number == 66 || number == 70 || number == 287;
+	}
+	number = BPF_CORE_READ(x86, orig_ax);
+	return number == 1 || number == 18 || number == 20 || number == 296 || number == 328;
+}
 
 /* The n-th argument of the current system call, from 0. */
 static __always_inline __u64 argument(int n)
@@ -400,6 +417,19 @@ static __always_inline void see(struct names *call, struct inode *inode, struct 
 	call->n = n + 1;
 }
 
+/* Without counting, a write is seen when it is the first in a clock tick. */
+static __always_inline int write_seen(struct inode *inode)
+{
+	struct file *file;
+
+	if (!wants(KIND_FILE_WRITE) || (inode->i_mode & S_IFMT) != S_IFREG || !in_write())
+		return 0;
+	file = file_at(argument(0));
+	if (!file || BPF_CORE_READ(file, f_inode) != inode) /* below an overlay: it says so itself */
+		return 0;
+	return file_changed(file, 0, 0, WRITES_UNSEEN | WRITES_UNCOUNTED);
+}
+
 /* An inode's ctime is set: in a call that changes names, it is of what is named, of what was, or of a directory. */
 static __noinline int ctime_set(struct inode *inode)
 {
@@ -412,6 +442,8 @@ static __noinline int ctime_set(struct inode *inode)
 	if (stopped)
 		return 0;
 	if (!call || !call->kind) {
+		if (!count_writes)
+			write_seen(inode);
 		/* io_uring changes names in its workers; what they were at is known at the end. */
 		if (!(BPF_CORE_READ(current_task(), flags) & PF_IO_WORKER))
 			return 0;

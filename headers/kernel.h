@@ -175,6 +175,10 @@ struct file {
 	unsigned int f_mode;
 	void *private_data;
 };
+struct vm_area_struct {
+	unsigned long vm_flags;
+	struct file *vm_file;
+};
 struct kiocb {
 	struct file *ki_filp;
 };

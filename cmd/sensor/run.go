@@ -150,14 +150,18 @@ func feeding(settings config.Config) []events.Kind {
 	return kinds
 }
 
-// wanted decides which events are reported: those of the enabled kinds, but not
-// what the kernel does with its own threads.
+// wanted decides which events are reported: those of the enabled kinds and of the
+// paths that are not left out, but not what the kernel does with its own threads.
 func wanted(settings config.Config) func(*events.Event) bool {
 	var enabled [events.KindCount]bool
 	for _, kind := range events.Kinds() {
 		enabled[kind] = settings.Kinds[kind.String()].Enabled || kind.Traits().Internal
 	}
+	paths := newPathFilter(settings.Filters.Paths)
 	return func(e *events.Event) bool {
+		if e.File != nil && !paths.keeps(e.File) {
+			return false
+		}
 		if e.Process != nil && e.Network == nil && e.Local == nil && e.File == nil && (e.Process.KernelThread || e.Process.NoMemory) {
 			return false
 		}

@@ -107,8 +107,9 @@ func configureFile(spec *ebpf.CollectionSpec, s setup) map[string]any {
 		spec.Maps[fileMapWrites].Flags &^= unix.BPF_F_NO_PREALLOC
 	}
 	return map[string]any{
-		fileVarWakeBytes: wakeBytes(s.BulkRing),
-		fileVarHoldCpu:   s.hold,
+		fileVarWakeBytes:   wakeBytes(s.BulkRing),
+		fileVarHoldCpu:     s.hold,
+		fileVarCountWrites: s.FileCounts,
 	}
 }
 

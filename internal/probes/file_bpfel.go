@@ -181,8 +181,8 @@ type fileWriteKey struct {
 type fileWritesFlag uint32
 
 const (
-	fileWritesFlagWRITES_UNSEEN  fileWritesFlag = 1
-	fileWritesFlagWRITES_IGNORED fileWritesFlag = 2
+	fileWritesFlagWRITES_UNSEEN    fileWritesFlag = 1
+	fileWritesFlagWRITES_UNCOUNTED fileWritesFlag = 2
 )
 
 type fileWritten struct {
@@ -281,6 +281,7 @@ const (
 	fileProgOpenat2Exit        = "openat2_exit"
 	fileProgOpenatExit         = "openat_exit"
 	fileProgOwnerChanged       = "owner_changed"
+	fileProgProtected          = "protected"
 	fileProgPwriteExit         = "pwrite_exit"
 	fileProgPwritev2Exit       = "pwritev2_exit"
 	fileProgPwritevExit        = "pwritev_exit"
@@ -331,6 +332,7 @@ const (
 	fileProgWrittenVectors     = "written_vectors"
 	fileProgXattrRemoved       = "xattr_removed"
 	fileProgXattrSet           = "xattr_set"
+	fileVarCountWrites         = "count_writes"
 	fileVarEpoch               = "epoch"
 	fileVarHoldCpu             = "hold_cpu"
 	fileVarLastWake            = "last_wake"
@@ -456,6 +458,7 @@ type fileProgramSpecs struct {
 	Openat2Exit        *ebpf.ProgramSpec `ebpf:"openat2_exit"`
 	OpenatExit         *ebpf.ProgramSpec `ebpf:"openat_exit"`
 	OwnerChanged       *ebpf.ProgramSpec `ebpf:"owner_changed"`
+	Protected          *ebpf.ProgramSpec `ebpf:"protected"`
 	PwriteExit         *ebpf.ProgramSpec `ebpf:"pwrite_exit"`
 	Pwritev2Exit       *ebpf.ProgramSpec `ebpf:"pwritev2_exit"`
 	PwritevExit        *ebpf.ProgramSpec `ebpf:"pwritev_exit"`
@@ -531,6 +534,7 @@ type fileMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type fileVariableSpecs struct {
+	CountWrites      *ebpf.VariableSpec `ebpf:"count_writes"`
 	Epoch            *ebpf.VariableSpec `ebpf:"epoch"`
 	HoldCpu          *ebpf.VariableSpec `ebpf:"hold_cpu"`
 	LastWake         *ebpf.VariableSpec `ebpf:"last_wake"`
@@ -604,6 +608,7 @@ func (m *fileMaps) Close() error {
 //
 // It can be passed to loadFileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type fileVariables struct {
+	CountWrites      *ebpf.Variable `ebpf:"count_writes"`
 	Epoch            *ebpf.Variable `ebpf:"epoch"`
 	HoldCpu          *ebpf.Variable `ebpf:"hold_cpu"`
 	LastWake         *ebpf.Variable `ebpf:"last_wake"`
@@ -691,6 +696,7 @@ type filePrograms struct {
 	Openat2Exit        *ebpf.Program `ebpf:"openat2_exit"`
 	OpenatExit         *ebpf.Program `ebpf:"openat_exit"`
 	OwnerChanged       *ebpf.Program `ebpf:"owner_changed"`
+	Protected          *ebpf.Program `ebpf:"protected"`
 	PwriteExit         *ebpf.Program `ebpf:"pwrite_exit"`
 	Pwritev2Exit       *ebpf.Program `ebpf:"pwritev2_exit"`
 	PwritevExit        *ebpf.Program `ebpf:"pwritev_exit"`
@@ -812,6 +818,7 @@ func (p *filePrograms) Close() error {
 		p.Openat2Exit,
 		p.OpenatExit,
 		p.OwnerChanged,
+		p.Protected,
 		p.PwriteExit,
 		p.Pwritev2Exit,
 		p.PwritevExit,

@@ -67,7 +67,7 @@ func kindRows() []kindRow {
 		}},
 		{events.KindFileWrite, decodeFile, []variant{
 			{"trampoline", []string{
-				"file_released", "file_written", "written_vectors", "copy_begins", "copied", "spliced", "cloned", "allocated", "mapped",
+				"file_released", "file_written", "written_vectors", "copy_begins", "copied", "spliced", "cloned", "allocated", "mapped", "protected",
 				"truncated_path", "truncated|truncated_5_10", "aio_begins", "aio_ended", "uring_written", "uring_ended",
 			}},
 			{"tracepoint", slices.Concat(ctimes(), aroundCalls(truncatingCalls()), []string{

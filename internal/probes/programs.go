@@ -18,13 +18,14 @@ var ErrPrototype = errors.New("other prototype than expected")
 // A program is what the loader knows of one BPF program: docs/hooks.md shows
 // these rows to people, and a test holds the two together.
 type program struct {
-	name  string
-	typ   string   // tp_btf, fentry, fexit, tracepoint, cgroup, iter
-	hook  string   // tracepoint, kernel function, cgroup hook or iterator
-	args  []string // types of the hook's arguments, as C writes them, alternatives with |; nil where they are the same on every kernel
-	since string   // Linux version from which the hook can be used as it is here
-	why   string
-	notes bool // when the kernel skips it, no event is lost for that: another program does the same, or tells the event with less
+	name   string
+	typ    string   // tp_btf, fentry, fexit, tracepoint, cgroup, iter
+	hook   string   // tracepoint, kernel function, cgroup hook or iterator
+	args   []string // types of the hook's arguments, as C writes them, alternatives with |; nil where they are the same on every kernel
+	since  string   // Linux version from which the hook can be used as it is here
+	why    string
+	counts bool // not needed where writes are not counted
+	notes  bool // when the kernel skips it, no event is lost for that: another program does the same, or tells the event with less
 }
 
 // programs lists the programs of all families.

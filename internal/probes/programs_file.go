@@ -2,7 +2,10 @@
 
 package probes
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // fileTable are the programs of bpf/file.bpf.c.
 func fileTable() []program {
@@ -78,6 +81,11 @@ func fileTable() []program {
 		{
 			name: "mapped", typ: "fexit", hook: "security_mmap_file", args: []string{"struct file *", "long unsigned int", "long unsigned int"},
 			since: "5.8", why: "a shared mapping that can be written: stores there pass no hook",
+		},
+		{
+			name: "protected", typ: "fexit", hook: "security_file_mprotect",
+			args:  []string{"struct vm_area_struct *", "long unsigned int", "long unsigned int"},
+			since: "5.8", why: "a shared mapping that can be written from now on",
 		},
 		{
 			name: "truncated_path", typ: "fexit", hook: "vfs_truncate", args: []string{"const struct path *", "loff_t"},
@@ -182,7 +190,7 @@ func fileTable() []program {
 		{"mmap_exit", "mmap", "a shared mapping that can be written: stores there pass no hook"},
 		{"ioctl_exit", "ioctl", "FICLONE and FICLONERANGE"},
 	} {
-		table = append(table, program{name: call.program, typ: "tracepoint", hook: "syscalls/sys_exit_" + call.call, since: "5.15", why: call.why})
+		table = append(table, program{name: call.program, counts: strings.HasPrefix(call.call, "write") || strings.HasPrefix(call.call, "pwrite"), typ: "tracepoint", hook: "syscalls/sys_exit_" + call.call, since: "5.15", why: call.why})
 	}
 	for _, call := range nameCalls() {
 		table = append(table,

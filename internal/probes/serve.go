@@ -33,6 +33,9 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 		service := Service{Kind: row.kind, Variant: v.name}
 		var serving, attached []string
 		for _, step := range v.programs {
+			if known[alternatives(step)[0]].counts && !s.options.FileCounts {
+				continue
+			}
 			name, fresh, err := s.attachOne(alternatives(step), known)
 			if name != "" {
 				serving = append(serving, name)

@@ -176,11 +176,8 @@ func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock)
 		}
 		delete(s.files, key)
 	}
-	if w.Flags&uint32(fileWritesFlagWRITES_IGNORED) != 0 {
-		return nil, nil
-	}
 	unseen := w.Flags&uint32(fileWritesFlagWRITES_UNSEEN) != 0
-	until := events.Writes{Bytes: w.Bytes, Count: w.Count, HasBytes: !unseen, HasCount: true}
+	until := events.Writes{Bytes: w.Bytes, Count: w.Count, HasBytes: !unseen, HasCount: w.Flags&uint32(fileWritesFlagWRITES_UNCOUNTED) == 0}
 	if f.told == until || !last && f.told == (events.Writes{}) && w.Bytes == 0 && w.Count == 0 {
 		return nil, nil
 	}

@@ -414,15 +414,6 @@ func TestSummaryAtTheEndOfUnknownFile(t *testing.T) {
 	}
 }
 
-func TestSummaryOfIgnoredFile(t *testing.T) {
-	s := newSumming(t)
-	s.writesFirst(s.first, 10, 1)
-	s.mark(fileWritesFlagWRITES_IGNORED)
-	s.tells(s.due(s.first+interval, testClock))()
-	s.tells(s.rest(testClock))()
-	s.isForgotten()
-}
-
 // A file whose mounts are gone when it is released is where it was.
 func TestSummaryOfDetachedPath(t *testing.T) {
 	known := events.Path{Name: "/home/dir/new"}
