@@ -101,3 +101,24 @@ func TestMissingTracepoint(t *testing.T) {
 		t.Errorf("plan %+v", last)
 	}
 }
+
+// A variant around system calls needs a call that every architecture has: where
+// the kernel hides them all, it would serve and see nothing.
+func TestAroundCalls(t *testing.T) {
+	for _, calls := range [][]string{creatingCalls(), deletingCalls(), renamingCalls(), truncatingCalls(), attributeCalls()} {
+		required := 0
+		for _, step := range aroundCalls(calls) {
+			if !strings.HasSuffix(step, "|") {
+				required++
+			}
+		}
+		if required < 2 {
+			t.Errorf("around %q nothing is required", calls)
+		}
+	}
+	for _, call := range everywhere() {
+		if !slices.Contains(nameCalls(), call) {
+			t.Errorf("%s is none of the calls", call)
+		}
+	}
+}

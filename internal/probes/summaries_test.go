@@ -241,6 +241,19 @@ func TestSummaryOfNoBytes(t *testing.T) {
 	s.isForgotten()
 }
 
+// Where neither bytes nor writes are counted, a summary says that the writing has ended.
+func TestSummaryWithoutCounts(t *testing.T) {
+	s := newSumming(t)
+	s.writesFirst(s.first, 0, 0)
+	s.tells(s.due(s.first+interval, testClock))()
+	in := s.released()
+	in.Flags &^= uint16(fileFlagFLAG_BYTES | fileFlagFLAG_COUNT)
+	if e, nothing := s.hear(in); nothing || e.File.Writes != (events.Writes{}) {
+		t.Errorf("held back: %v, writes %+v", nothing, e.File.Writes)
+	}
+	s.isForgotten()
+}
+
 func TestSummaryOfMapping(t *testing.T) {
 	const count = 1
 	unknown := events.Writes{Count: count, HasCount: true, Bytes: 10}
