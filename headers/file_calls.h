@@ -454,6 +454,8 @@ static __noinline int ctime_set(struct inode *inode)
 	for (i = 0; i < SEEN_MAX; i++)
 		if (i < call->n && call->seen[i].inode == (__u64)inode)
 			return 0;
+	if (!is_storage(BPF_CORE_READ(inode, i_sb))) /* /proc/self/fd on the way */
+		return 0;
 	overlay = BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC;
 	if (overlay)
 		call->overlay = 1;

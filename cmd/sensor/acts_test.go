@@ -23,7 +23,12 @@ var onlyActs = flag.String("acts", "", "only the acts whose names match this `re
 
 // vmActs are run on every kernel: one or two for each program and each way through it.
 const vmActs = `^net-(connect|connect-v6|connect-mapped|connect-refused|connect-nonblock|connect-no-route|connect-mptcp|accept|accept-fork` +
-	`|close-bytes|close-child|udp-connect|udp-send|udp-send-v6|udp-raw|udp-ping|passed-accept|uring|not-accepted|bind|listen)$`
+	`|close-bytes|close-child|udp-connect|udp-send|udp-send-v6|udp-raw|udp-ping|passed-accept|uring|not-accepted|bind|listen)$` +
+	`|^file-(create-open|create-creat|create-openat2|create-temporary|create-truncate|create-truncate-handle|create-mknod|create-mkdir|create-symlink|create-link|create-names` +
+	`|write|write-pwrite|write-writev|write-pwritev2|write-direct|write-splice|write-sendfile|write-copy|write-clone|write-fallocate|write-truncate|write-ftruncate` +
+	`|write-mmap|write-mmap-later|write-aio|write-many|write-fork|write-passed|write-dup|write-exit|write-deleted|write-older|rename-at|rename-exchange|rename-replace` +
+	`|rename-directory|delete|delete-rmdir|delete-open|path-chroot|path-tmpfs|path-bind|path-overlay|path-tree|path-cut|path-not-utf8` +
+	`|attributes-chmod|attributes-chown|attributes-setxattr|attributes-removexattr|uring-write|uring-silent|uring-unlinkat|compat|not-read|not-written|not-named|not-renamed|not-storage|not-memory)$`
 
 // TestActs runs every act under one sensor and compares what the acts say they
 // did with what the sensor saw.
