@@ -96,6 +96,14 @@ func TestMissingTracepoint(t *testing.T) {
 	if !s.attached("execveat_enter") || s.attached("execve_enter") {
 		t.Error("the variant serves with other programs")
 	}
+	nowhere.counts = true
+	known[nowhere.name] = nowhere
+	for _, counts := range []bool{true, false} {
+		s.options.FileCounts = counts
+		if err := s.serve(row("execveat_enter", "execve_enter"), known); (err != nil) != counts {
+			t.Errorf("writes are counted: %v, error %v", counts, err)
+		}
+	}
 	plan := s.Plan()
 	if last := plan[len(plan)-1]; strings.Join(last.Hooks, " ") != "tracepoint/syscalls/sys_enter_execveat" || last.Err != nil {
 		t.Errorf("plan %+v", last)

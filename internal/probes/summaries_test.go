@@ -252,6 +252,13 @@ func TestSummaryWithoutCounts(t *testing.T) {
 		t.Errorf("held back: %v, writes %+v", nothing, e.File.Writes)
 	}
 	s.isForgotten()
+
+	s.writesFirst(s.first+interval, 0, 0)
+	s.mark(fileWritesFlagWRITES_UNSEEN | fileWritesFlagWRITES_UNCOUNTED)
+	s.tells(s.due(s.first+2*interval, testClock))()
+	s.exits(s.first + 2*interval)
+	s.tells(s.due(s.first+2*interval, testClock))(events.Writes{})
+	s.isForgotten()
 }
 
 func TestSummaryOfMapping(t *testing.T) {
