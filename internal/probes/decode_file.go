@@ -103,14 +103,19 @@ func fileTypeOf(mode uint32) events.FileType {
 // which is relative to base. That is given only where several mounts show the
 // file, so that the kernel's path may go through another one; and believed only if
 // it is without turns and ends in the same name. Where the kernel's path is that
-// of the directory alone (named), the name in it is taken from what was said.
+// of the directory alone (named), the name in it is taken from what was said, and
+// without that nothing is known.
 func saidPath(kernel events.Path, named bool, tail []byte, base events.Path) events.Path {
 	said := cString(tail)
-	if said == "" || path.Clean(said) != said || said == "." || path.Base(said) == ".." || said == "/" {
+	if named {
+		name := path.Base(said) // also of what ends in a slash
+		if kernel.Name == "" || name == "." || name == ".." || name == "/" {
+			return events.Path{} // that of the directory is not the file's
+		}
+		kernel.Name = path.Join(kernel.Name, name)
 		return kernel
 	}
-	if named {
-		kernel.Name = path.Join(kernel.Name, path.Base(said))
+	if said == "" || path.Clean(said) != said || said == "." || path.Base(said) == ".." || said == "/" {
 		return kernel
 	}
 	if path.Base(said) != kernel.Base() || strings.HasPrefix(said, "..") {

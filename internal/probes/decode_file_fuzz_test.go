@@ -21,6 +21,14 @@ func FuzzDecodeFile(f *testing.F) {
 		in.tails[fileTailTAIL_ORIGINAL] = []byte("\x00\x00\xff")
 		in.tails[fileTailTAIL_TARGET] = []byte("a\x00\x00\xffb")
 		f.Add(in.encode())
+		in.tails[fileTailTAIL_PATH], in.tails[fileTailTAIL_ORIGINAL] = []byte("y\x00"), []byte("z\x00")
+		in.tails[fileTailTAIL_BASE], in.tails[fileTailTAIL_ORIGINAL_BASE] = []byte("base\x00"), nil
+		in.tails[fileTailTAIL_SAID], in.tails[fileTailTAIL_ORIGINAL_SAID] = []byte("x/y\x00"), []byte("/z")
+		f.Add(in.encode())
+		in.Flags, in.BaseMarks, in.OriginalBaseMarks = 0, uint8(processPathMarkPATH_KNOWN), uint8(processPathMarkPATH_KNOWN)
+		f.Add(in.encode())
+		in.Flags, in.PathMarks = uint16(fileFlagFLAG_NAMED), 0
+		f.Add(in.encode())
 		in.Stat.Mode = 0
 		in.tails = [fileTailTAILS][]byte{}
 		f.Add(in.encode())

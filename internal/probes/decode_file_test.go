@@ -178,6 +178,50 @@ func TestDecodeFileDetails(t *testing.T) {
 	}
 }
 
+func TestSaidPath(t *testing.T) {
+	kernel := events.Path{Name: "/mnt/a/file", Deleted: true}
+	dir := events.Path{Name: "/mnt/a", Cut: true}
+	base := events.Path{Name: "/srv"}
+	tests := map[string]struct {
+		kernel events.Path
+		named  bool
+		said   string
+		base   events.Path
+		want   events.Path
+	}{
+		"nothing was said":           {kernel, false, "", base, kernel},
+		"absolute":                   {kernel, false, "/srv/a/file\x00", base, events.Path{Name: "/srv/a/file"}},
+		"relative":                   {kernel, false, "a/file\x00", base, events.Path{Name: "/srv/a/file"}},
+		"below the root":             {kernel, false, "file", events.Path{Name: "/"}, events.Path{Name: "/file"}},
+		"no base":                    {kernel, false, "a/file", events.Path{}, kernel},
+		"a base that is cut":         {kernel, false, "a/file", events.Path{Name: "/srv", Cut: true}, kernel},
+		"a base in no mount":         {kernel, false, "a/file", events.Path{Name: "/srv", Detached: true}, kernel},
+		"another name":               {kernel, false, "/srv/a/link", base, kernel},
+		"changed behind the call":    {kernel, false, "/etc/passwd", base, kernel},
+		"with turns":                 {kernel, false, "/srv/b/../a/file", base, kernel},
+		"upwards":                    {kernel, false, "../a/file", base, kernel},
+		"a slash at the end":         {kernel, false, "/srv/a/file/", base, kernel},
+		"the root":                   {kernel, false, "/", base, kernel},
+		"the directory itself":       {kernel, false, ".", base, kernel},
+		"the one above":              {kernel, false, "..", base, kernel},
+		"the kernel knows nothing":   {events.Path{}, false, "/srv/a/file", base, events.Path{}},
+		"named":                      {dir, true, "file\x00", base, events.Path{Name: "/mnt/a/file", Cut: true}},
+		"named, with directories":    {dir, true, "../x/../file", base, events.Path{Name: "/mnt/a/file", Cut: true}},
+		"named, a slash at the end":  {dir, true, "x/file/", base, events.Path{Name: "/mnt/a/file", Cut: true}},
+		"named in the root":          {events.Path{Name: "/"}, true, "file", base, events.Path{Name: "/file"}},
+		"named, but unreadable":      {dir, true, "", base, events.Path{}},
+		"named, but no name":         {dir, true, "x/..", base, events.Path{}},
+		"named in what is not known": {events.Path{}, true, "file", base, events.Path{}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := saidPath(test.kernel, test.named, []byte(test.said), test.base); got != test.want {
+				t.Errorf("%+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
 func BenchmarkDecodeFile(b *testing.B) {
 	for _, kind := range kindsOf("file") {
 		raw := fullFile(kind).encode()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,6 +111,9 @@ func TestTables(t *testing.T) {
 			t.Errorf("kind %s lacks a decoder or a variant", row.kind)
 		}
 		for _, v := range row.variants {
+			if len(v.programs) > 0 && !slices.ContainsFunc(v.programs, func(step string) bool { return !strings.HasSuffix(step, "|") }) {
+				t.Errorf("kind %s, variant %s: it would serve without any program", row.kind, v.name)
+			}
 			for _, step := range v.programs {
 				for _, name := range alternatives(step) {
 					used[name] = true

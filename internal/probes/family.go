@@ -88,6 +88,9 @@ func (f *family) attach(p program) error {
 		group, name, _ := strings.Cut(p.hook, "/")
 		err = withTracefs(func() (err error) {
 			loaded.link, err = link.Tracepoint(group, name, loaded.Program, nil)
+			if errors.Is(err, os.ErrNotExist) { // and not tracefs itself
+				return fmt.Errorf("%w: %w", errNoHook, err)
+			}
 			return err
 		})
 	case "cgroup":

@@ -5,7 +5,7 @@ package probes
 import (
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 
 	"github.com/cilium/ebpf/btf"
 
@@ -83,17 +83,28 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 // attachOne attaches the first of the programs that the kernel takes, unless it
 // is at its hook already. Without success it names the last one.
 func (s *Source) attachOne(names []string, known map[string]program) (name string, fresh bool, err error) {
+	return firstOf(names, s.attached, func(name string) error { return s.familyOf(name).attach(known[name]) })
+}
+
+// errNoHook says that the kernel has no such hook, whoever asks.
+var errNoHook = errors.New("no such hook")
+
+// firstOf is attachOne for any way to attach. The empty name stands for doing
+// without, where this kernel has none of the hooks before it.
+func firstOf(names []string, attached func(string) bool, attach func(string) error) (name string, fresh bool, err error) {
 	var errs []error
-	for _, name = range names {
-		if name == "" && isAbsent(errors.Join(errs...)) {
-			return "", false, nil // this architecture has no such hook
-		} else if name == "" {
-			break
+	for _, next := range names {
+		if next == "" {
+			if missing(errs) {
+				return "", false, nil
+			}
+			continue
 		}
-		if s.attached(name) {
+		name = next
+		if attached(name) {
 			return name, false, nil
 		}
-		if err := s.familyOf(name).attach(known[name]); err != nil {
+		if err := attach(name); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -102,9 +113,15 @@ func (s *Source) attachOne(names []string, known map[string]program) (name strin
 	return name, false, errors.Join(errs...)
 }
 
-// isAbsent reports whether the kernel has no such hook, as against a hook that cannot be had.
+// missing reports whether all of the errors, and there are some, are of hooks
+// that are not there, as against hooks that cannot be had.
+func missing(errs []error) bool {
+	return len(errs) > 0 && !slices.ContainsFunc(errs, func(err error) bool { return !isAbsent(err) })
+}
+
+// isAbsent reports whether the kernel has no such hook.
 func isAbsent(err error) bool {
-	return errors.Is(err, os.ErrNotExist) || errors.Is(err, btf.ErrNotFound) || errors.Is(err, ErrPrototype)
+	return errors.Is(err, errNoHook) || errors.Is(err, btf.ErrNotFound) || errors.Is(err, ErrPrototype)
 }
 
 // familyOf is the family whose object holds the program.

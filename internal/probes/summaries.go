@@ -39,6 +39,7 @@ type openFile struct {
 	first uint64 // boot time in ns of the record of its first write
 	due   uint64 // likewise
 	told  events.Writes
+	said  bool // a summary was told, which can say as little as none
 	gone  bool // the kernel has told its end
 }
 
@@ -82,7 +83,7 @@ func (s *summaries) note(raw []byte, e *events.Event) (nothing bool) {
 	if r.Since > known.first { // written anew, and that first write was lost: what was told was of the time before
 		return false
 	}
-	nothing = known.told == e.File.Writes
+	nothing = known.said && known.told == e.File.Writes
 	e.File.Writes.Bytes -= known.told.Bytes
 	e.File.Writes.Count -= known.told.Count
 	return nothing
@@ -165,7 +166,7 @@ func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock)
 		if !last {
 			return nil, nil // its first write is on the way
 		}
-		f.told = events.Writes{}
+		f.told, f.said = events.Writes{}, false
 	}
 	if last {
 		if err := s.written.delete(key); errors.Is(err, ebpf.ErrKeyNotExist) {
@@ -178,7 +179,7 @@ func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock)
 	}
 	unseen := w.Flags&uint32(fileWritesFlagWRITES_UNSEEN) != 0
 	until := events.Writes{Bytes: w.Bytes, Count: w.Count, HasBytes: !unseen, HasCount: w.Flags&uint32(fileWritesFlagWRITES_UNCOUNTED) == 0}
-	if f.told == until || !last && f.told == (events.Writes{}) && w.Bytes == 0 && w.Count == 0 {
+	if f.said && f.told == until || !f.said && !last && w.Bytes == 0 && w.Count == 0 {
 		return nil, nil
 	}
 	file := f.file
@@ -186,7 +187,7 @@ func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock)
 	file.Writes.Bytes -= f.told.Bytes
 	file.Writes.Count -= f.told.Count
 	file.Known = false // what was so at the first write need not be so now
-	f.told = until
+	f.told, f.said = until, true
 	return &events.Event{
 		Kind:    events.KindFileWrite,
 		Time:    time.Now(),

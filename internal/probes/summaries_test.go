@@ -241,6 +241,26 @@ func TestSummaryOfNoBytes(t *testing.T) {
 	s.isForgotten()
 }
 
+// Where neither bytes nor writes are counted, a summary says that the writing has ended.
+func TestSummaryWithoutCounts(t *testing.T) {
+	s := newSumming(t)
+	s.writesFirst(s.first, 0, 0)
+	s.tells(s.due(s.first+interval, testClock))()
+	in := s.released()
+	in.Flags &^= uint16(fileFlagFLAG_BYTES | fileFlagFLAG_COUNT)
+	if e, nothing := s.hear(in); nothing || e.File.Writes != (events.Writes{}) {
+		t.Errorf("held back: %v, writes %+v", nothing, e.File.Writes)
+	}
+	s.isForgotten()
+
+	s.writesFirst(s.first+interval, 0, 0)
+	s.mark(fileWritesFlagWRITES_UNSEEN | fileWritesFlagWRITES_UNCOUNTED)
+	s.tells(s.due(s.first+2*interval, testClock))()
+	s.exits(s.first + 2*interval)
+	s.tells(s.due(s.first+2*interval, testClock))(events.Writes{})
+	s.isForgotten()
+}
+
 func TestSummaryOfMapping(t *testing.T) {
 	const count = 1
 	unknown := events.Writes{Count: count, HasCount: true, Bytes: 10}
@@ -417,7 +437,8 @@ func TestSummaryAtTheEndOfUnknownFile(t *testing.T) {
 // A file whose mounts are gone when it is released is where it was.
 func TestSummaryOfDetachedPath(t *testing.T) {
 	known := events.Path{Name: "/home/dir/new"}
-	detached := events.Path{Name: "/home/dir/new", Detached: true}
+	last := events.Path{Name: "/new"}
+	detached := events.Path{Name: "/new", Detached: true}
 	const mark = uint8(processPathMarkPATH_DETACHED)
 	for name, test := range map[string]struct {
 		first, summary uint8 // marks
@@ -425,7 +446,7 @@ func TestSummaryOfDetachedPath(t *testing.T) {
 	}{
 		"at the end":      {uint8(processPathMarkPATH_KNOWN), uint8(processPathMarkPATH_KNOWN) | mark, known},
 		"always":          {uint8(processPathMarkPATH_KNOWN) | mark, uint8(processPathMarkPATH_KNOWN) | mark, detached},
-		"at the first":    {uint8(processPathMarkPATH_KNOWN) | mark, uint8(processPathMarkPATH_KNOWN), known},
+		"at the first":    {uint8(processPathMarkPATH_KNOWN) | mark, uint8(processPathMarkPATH_KNOWN), last},
 		"unknown at last": {uint8(processPathMarkPATH_KNOWN), 0, events.Path{}},
 		"unknown before":  {0, uint8(processPathMarkPATH_KNOWN) | mark, detached},
 	} {
@@ -436,6 +457,7 @@ func TestSummaryOfDetachedPath(t *testing.T) {
 			s.hear(in)
 			in.summary(1, 1)
 			in.PathMarks = test.summary
+			in.tails[fileTailTAIL_PATH] = []byte("new\x00")
 			if e, _ := s.hear(in); e.File.Path != test.want {
 				t.Errorf("path %+v, want %+v", e.File.Path, test.want)
 			}
