@@ -103,6 +103,11 @@ func (d diagnosis) blind() []string {
 			"the outcome of a datagram to a peer that the socket is not connected to",
 			"accepts by io_uring and 32-bit programs until their sockets are closed, and why their connects failed before the first packet")
 	}
+	if serves[events.KindFileWrite.String()] == "tracepoint" {
+		blind = append(blind,
+			"files of 32-bit programs: there are no trampolines here, and the kernel hides compat system calls from system call tracepoints",
+			"writes by libaio, by io_uring without a completion, and to shared mappings that become writable later")
+	}
 	return append(blind, "failed execs by 32-bit programs: the kernel hides compat system calls from system call tracepoints")
 }
 
