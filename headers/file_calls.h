@@ -175,20 +175,39 @@ static __always_inline bool last_reference(struct file *file)
 	return BPF_CORE_READ(earlier, f_count.counter) == 1;
 }
 
-/* The descriptor is about to be closed. What is closed otherwise (dup2, close_range, exec) user space tells later. */
-SEC("tracepoint/syscalls/sys_enter_close")
-int close_enter(struct syscall_enter *ctx)
+/* The descriptor is about to be closed. */
+static __always_inline int descriptor_ends(__u32 descriptor)
 {
 	struct file *file;
 
 	if (stopped)
 		return 0;
-	file = file_at(ctx->args[0]);
+	file = file_at(descriptor);
 	if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE) || !last_reference(file))
 		return 0;
 	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFREG)
 		return 0;
 	return released(file);
+}
+
+/* What is closed otherwise (close_range, exec) user space tells later. */
+SEC("tracepoint/syscalls/sys_enter_close")
+int close_enter(struct syscall_enter *ctx)
+{
+	return descriptor_ends(ctx->args[0]);
+}
+
+/* What shells do to end a redirection. */
+SEC("tracepoint/syscalls/sys_enter_dup2")
+int dup2_enter(struct syscall_enter *ctx)
+{
+	return ctx->args[0] == ctx->args[1] ? 0 : descriptor_ends(ctx->args[1]);
+}
+
+SEC("tracepoint/syscalls/sys_enter_dup3")
+int dup3_enter(struct syscall_enter *ctx)
+{
+	return descriptor_ends(ctx->args[1]);
 }
 
 /* ---- open ---- */

@@ -7,6 +7,7 @@
 #include "actor.h"
 #include "bulk.h"
 #include "errno.h"
+#include "file_filter.h"
 #include "path.h"
 
 /* Set by the loader before it sets stopped to 0. */
@@ -81,13 +82,29 @@ static __always_inline __u32 user_string_append(struct scratch *s, const char *t
 	return n;
 }
 
-/* Sends one record. Counts it as generated, and as dropped if it cannot be sent. */
+/* A rename is left out if both of its paths are. */
+static __always_inline bool is_filtered(struct subject *what, struct record *r, __u32 slot)
+{
+	const __u8 unsure = PATH_CUT | PATH_DETACHED;
+
+	if (!filters_listed || what->said || what->original_said || (r->path_marks | r->original_marks) & unsure)
+		return false;
+	if (!path_denied(slot, sizeof(*r), r->tails[TAIL_PATH]))
+		return false;
+	return !what->original_dir || path_denied(slot, sizeof(*r) + r->tails[TAIL_PATH], r->tails[TAIL_ORIGINAL]);
+}
+
+/*
+ * Sends one record. Counts it as generated, and as dropped if it cannot be sent.
+ * Returns 1 if it is left out by its path.
+ */
 static __noinline int tell(struct subject *what)
 {
 	struct counters *c;
 	struct scratch *s;
 	struct record *r;
 	__u32 slot, length;
+	bool filtered;
 
 	s = record_begin(what->kind, &slot, &c);
 	if (!s)
@@ -126,11 +143,14 @@ static __noinline int tell(struct subject *what)
 	if (what->target)
 		r->tails[TAIL_TARGET] = string_append(s, PATH_MAX_LEN, what->target);
 	length = s->position;
-	if (length <= RECORD_MAX_LEN)
+	filtered = is_filtered(what, r, slot);
+	if (filtered)
+		count(c->filtered);
+	else if (length <= RECORD_MAX_LEN)
 		bulk_output(&r->header, length, c);
 	s->busy = 0;
 	cpu_release();
-	return 0;
+	return filtered;
 }
 
 static __always_inline struct mount *mount_of(struct vfsmount *mnt)

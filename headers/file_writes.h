@@ -18,6 +18,7 @@ struct write_key {
 enum writes_flag {
 	WRITES_UNSEEN = 1,  /* some of it cannot be counted: a shared mapping */
 	WRITES_UNCOUNTED = 2, /* nor how often */
+	WRITES_FILTERED = 4,  /* the path is left out */
 };
 
 /* What a process has written to an inode since its first write was told. */
@@ -112,7 +113,12 @@ static __noinline int wrote_first(struct write_key *key, struct change *ch)
 	w->root_dentry = (__u64)what.root_dentry;
 	actor_fill(&w->header, current_task());
 	stat_fill(&what.stat, inode);
-	return tell(&what);
+	if (tell(&what)) {
+		w = bpf_map_lookup_elem(&writes, key);
+		if (w)
+			w->flags |= WRITES_FILTERED;
+	}
+	return 0;
 }
 
 /* Adds a change to what the process has written, or tells the first. */
@@ -151,6 +157,7 @@ static __noinline int released(struct file *file)
 	struct subject what = { .kind = KIND_FILE_WRITE };
 	struct write_key key;
 	struct written *w;
+	bool filtered;
 
 	key_fill(&key, inode);
 	w = bpf_map_lookup_elem(&writes, &key);
@@ -167,7 +174,8 @@ static __noinline int released(struct file *file)
 		what.flags |= FLAG_COUNT;
 	if (!(w->flags & WRITES_UNSEEN))
 		what.flags |= FLAG_BYTES;
-	if ((int)bpf_map_delete_elem(&writes, &key))
+	filtered = w->flags & WRITES_FILTERED;
+	if ((int)bpf_map_delete_elem(&writes, &key) || filtered)
 		return 0; /* another thread, or user space, was quicker and tells it */
 	what.mnt = BPF_CORE_READ(file, f_path.mnt);
 	what.dentry = BPF_CORE_READ(file, f_path.dentry);

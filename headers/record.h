@@ -64,6 +64,7 @@ struct counters {
 	__u64 dropped_scratch_busy;
 	__u64 dropped_map_full; /* nothing more could be remembered */
 	__u64 aggregated;       /* told by an event that went before */
+	__u64 filtered;
 	__u64 truncated;  /* delivered, with arguments cut short because the ring was filling */
 	__u64 first_drop; /* of this epoch, CLOCK_BOOTTIME, ns */
 	__u64 last_drop;

@@ -103,6 +103,7 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 		Sockets:      uint32(settings.Limits.Sockets),
 		Files:        uint32(settings.Limits.Files),
 		FileCounts:   settings.File.Counts,
+		Paths:        newPathFilter(settings.Filters.Paths),
 
 		SummaryInterval: settings.File.SummaryInterval,
 		Proc:            openProc,

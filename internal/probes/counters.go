@@ -57,6 +57,7 @@ func (c *counters) read(ledger *events.Ledger, clock *Clock) ([]events.Loss, err
 			n, b := &now[cpu], &before[cpu]
 			ledger.Generated(kind, n.Generated-b.Generated)
 			ledger.Aggregated(kind, n.Aggregated-b.Aggregated)
+			ledger.Filtered(kind, n.Filtered-b.Filtered)
 			c.truncated += n.Truncated - b.Truncated
 			for _, drop := range []struct {
 				reason events.Reason
@@ -89,7 +90,7 @@ func (c *counters) read(ledger *events.Ledger, clock *Clock) ([]events.Loss, err
 func (c *counters) sent(kind events.Kind) uint64 {
 	var n uint64
 	for _, cpu := range c.seen[kind] {
-		n += cpu.Generated - cpu.DroppedRingFull - cpu.DroppedScratchBusy - cpu.DroppedMapFull - cpu.Aggregated
+		n += cpu.Generated - cpu.DroppedRingFull - cpu.DroppedScratchBusy - cpu.DroppedMapFull - cpu.Aggregated - cpu.Filtered
 	}
 	return n
 }

@@ -106,10 +106,15 @@ func configureFile(spec *ebpf.CollectionSpec, s setup) map[string]any {
 	if !allocates(s.cache) {
 		spec.Maps[fileMapWrites].Flags &^= unix.BPF_F_NO_PREALLOC
 	}
+	spec.Maps[fileMapFilterings].MaxEntries = uint32(s.cpus)
+	spec.Maps[fileMapFilters].MaxEntries = uint32(max(1, len(s.Paths)))
+	reported, listed := s.Paths["/"]
 	return map[string]any{
-		fileVarWakeBytes:   wakeBytes(s.BulkRing),
-		fileVarHoldCpu:     s.hold,
-		fileVarCountWrites: s.FileCounts,
+		fileVarFiltersListed: uint32(len(s.Paths)),
+		fileVarRootDenied:    listed && !reported,
+		fileVarWakeBytes:     wakeBytes(s.BulkRing),
+		fileVarHoldCpu:       s.hold,
+		fileVarCountWrites:   s.FileCounts,
 	}
 }
 

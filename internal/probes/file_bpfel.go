@@ -20,11 +20,22 @@ type fileCounters struct {
 	DroppedScratchBusy uint64
 	DroppedMapFull     uint64
 	Aggregated         uint64
+	Filtered           uint64
 	Truncated          uint64
 	FirstDrop          uint64
 	LastDrop           uint64
 	Epoch              uint32
 	Pad                uint32
+}
+
+type fileFiltering struct {
+	_         structs.HostLayout
+	At        uint32
+	End       uint32
+	N         uint32
+	Denied    uint32
+	Hash      uint64
+	Component [64]uint64
 }
 
 type fileFlag uint32
@@ -183,6 +194,7 @@ type fileWritesFlag uint32
 const (
 	fileWritesFlagWRITES_UNSEEN    fileWritesFlag = 1
 	fileWritesFlagWRITES_UNCOUNTED fileWritesFlag = 2
+	fileWritesFlagWRITES_FILTERED  fileWritesFlag = 4
 )
 
 type fileWritten struct {
@@ -207,6 +219,8 @@ const (
 	fileMapCopying             = "copying"
 	fileMapCounts              = "counts"
 	fileMapCritical            = "critical"
+	fileMapFilterings          = "filterings"
+	fileMapFilters             = "filters"
 	fileMapNoNames             = "no_names"
 	fileMapNothingPending      = "nothing_pending"
 	fileMapNothingWritten      = "nothing_written"
@@ -231,6 +245,8 @@ const (
 	fileProgCtimeChanged       = "ctime_changed"
 	fileProgCtimeGiven         = "ctime_given"
 	fileProgCtimeSame          = "ctime_same"
+	fileProgDup2Enter          = "dup2_enter"
+	fileProgDup3Enter          = "dup3_enter"
 	fileProgFallocateExit      = "fallocate_exit"
 	fileProgFchmodEnter        = "fchmod_enter"
 	fileProgFchmodExit         = "fchmod_exit"
@@ -334,8 +350,10 @@ const (
 	fileProgXattrSet           = "xattr_set"
 	fileVarCountWrites         = "count_writes"
 	fileVarEpoch               = "epoch"
+	fileVarFiltersListed       = "filters_listed"
 	fileVarHoldCpu             = "hold_cpu"
 	fileVarLastWake            = "last_wake"
+	fileVarRootDenied          = "root_denied"
 	fileVarSelfTgid            = "self_tgid"
 	fileVarStopped             = "stopped"
 	fileVarUnusedFlag          = "unused_flag"
@@ -408,6 +426,8 @@ type fileProgramSpecs struct {
 	CtimeChanged       *ebpf.ProgramSpec `ebpf:"ctime_changed"`
 	CtimeGiven         *ebpf.ProgramSpec `ebpf:"ctime_given"`
 	CtimeSame          *ebpf.ProgramSpec `ebpf:"ctime_same"`
+	Dup2Enter          *ebpf.ProgramSpec `ebpf:"dup2_enter"`
+	Dup3Enter          *ebpf.ProgramSpec `ebpf:"dup3_enter"`
 	FallocateExit      *ebpf.ProgramSpec `ebpf:"fallocate_exit"`
 	FchmodEnter        *ebpf.ProgramSpec `ebpf:"fchmod_enter"`
 	FchmodExit         *ebpf.ProgramSpec `ebpf:"fchmod_exit"`
@@ -521,6 +541,8 @@ type fileMapSpecs struct {
 	Copying        *ebpf.MapSpec `ebpf:"copying"`
 	Counts         *ebpf.MapSpec `ebpf:"counts"`
 	Critical       *ebpf.MapSpec `ebpf:"critical"`
+	Filterings     *ebpf.MapSpec `ebpf:"filterings"`
+	Filters        *ebpf.MapSpec `ebpf:"filters"`
 	NoNames        *ebpf.MapSpec `ebpf:"no_names"`
 	NothingPending *ebpf.MapSpec `ebpf:"nothing_pending"`
 	NothingWritten *ebpf.MapSpec `ebpf:"nothing_written"`
@@ -536,8 +558,10 @@ type fileMapSpecs struct {
 type fileVariableSpecs struct {
 	CountWrites      *ebpf.VariableSpec `ebpf:"count_writes"`
 	Epoch            *ebpf.VariableSpec `ebpf:"epoch"`
+	FiltersListed    *ebpf.VariableSpec `ebpf:"filters_listed"`
 	HoldCpu          *ebpf.VariableSpec `ebpf:"hold_cpu"`
 	LastWake         *ebpf.VariableSpec `ebpf:"last_wake"`
+	RootDenied       *ebpf.VariableSpec `ebpf:"root_denied"`
 	SelfTgid         *ebpf.VariableSpec `ebpf:"self_tgid"`
 	Stopped          *ebpf.VariableSpec `ebpf:"stopped"`
 	UnusedFlag       *ebpf.VariableSpec `ebpf:"unused_flag"`
@@ -577,6 +601,8 @@ type fileMaps struct {
 	Copying        *ebpf.Map `ebpf:"copying"`
 	Counts         *ebpf.Map `ebpf:"counts"`
 	Critical       *ebpf.Map `ebpf:"critical"`
+	Filterings     *ebpf.Map `ebpf:"filterings"`
+	Filters        *ebpf.Map `ebpf:"filters"`
 	NoNames        *ebpf.Map `ebpf:"no_names"`
 	NothingPending *ebpf.Map `ebpf:"nothing_pending"`
 	NothingWritten *ebpf.Map `ebpf:"nothing_written"`
@@ -594,6 +620,8 @@ func (m *fileMaps) Close() error {
 		m.Copying,
 		m.Counts,
 		m.Critical,
+		m.Filterings,
+		m.Filters,
 		m.NoNames,
 		m.NothingPending,
 		m.NothingWritten,
@@ -610,8 +638,10 @@ func (m *fileMaps) Close() error {
 type fileVariables struct {
 	CountWrites      *ebpf.Variable `ebpf:"count_writes"`
 	Epoch            *ebpf.Variable `ebpf:"epoch"`
+	FiltersListed    *ebpf.Variable `ebpf:"filters_listed"`
 	HoldCpu          *ebpf.Variable `ebpf:"hold_cpu"`
 	LastWake         *ebpf.Variable `ebpf:"last_wake"`
+	RootDenied       *ebpf.Variable `ebpf:"root_denied"`
 	SelfTgid         *ebpf.Variable `ebpf:"self_tgid"`
 	Stopped          *ebpf.Variable `ebpf:"stopped"`
 	UnusedFlag       *ebpf.Variable `ebpf:"unused_flag"`
@@ -646,6 +676,8 @@ type filePrograms struct {
 	CtimeChanged       *ebpf.Program `ebpf:"ctime_changed"`
 	CtimeGiven         *ebpf.Program `ebpf:"ctime_given"`
 	CtimeSame          *ebpf.Program `ebpf:"ctime_same"`
+	Dup2Enter          *ebpf.Program `ebpf:"dup2_enter"`
+	Dup3Enter          *ebpf.Program `ebpf:"dup3_enter"`
 	FallocateExit      *ebpf.Program `ebpf:"fallocate_exit"`
 	FchmodEnter        *ebpf.Program `ebpf:"fchmod_enter"`
 	FchmodExit         *ebpf.Program `ebpf:"fchmod_exit"`
@@ -768,6 +800,8 @@ func (p *filePrograms) Close() error {
 		p.CtimeChanged,
 		p.CtimeGiven,
 		p.CtimeSame,
+		p.Dup2Enter,
+		p.Dup3Enter,
 		p.FallocateExit,
 		p.FchmodEnter,
 		p.FchmodExit,

@@ -71,7 +71,7 @@ func kindRows() []kindRow {
 				"truncated_path", "truncated|truncated_5_10", "aio_begins", "aio_ended", "uring_written", "uring_ended",
 			}},
 			{"tracepoint", slices.Concat(ctimes(), aroundCalls(truncatingCalls()), []string{
-				"uring_completed|", "close_enter", "open_exit|", "openat_exit", "openat2_exit", "creat_exit|", "open_by_handle_exit", "write_exit", "pwrite_exit", "writev_exit",
+				"uring_completed|", "close_enter", "dup2_enter|", "dup3_enter", "open_exit|", "openat_exit", "openat2_exit", "creat_exit|", "open_by_handle_exit", "write_exit", "pwrite_exit", "writev_exit",
 				"pwritev_exit", "pwritev2_exit", "sendfile_exit", "splice_exit", "copy_exit", "ftruncate_exit", "fallocate_exit", "mmap_exit", "ioctl_exit",
 			})},
 		}},

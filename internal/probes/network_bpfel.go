@@ -33,6 +33,7 @@ type networkCounters struct {
 	DroppedScratchBusy uint64
 	DroppedMapFull     uint64
 	Aggregated         uint64
+	Filtered           uint64
 	Truncated          uint64
 	FirstDrop          uint64
 	LastDrop           uint64

@@ -170,6 +170,14 @@ func fileTable() []program {
 			name: "close_enter", typ: "tracepoint", hook: "syscalls/sys_enter_close",
 			since: "5.11", why: "the last descriptor of a file is closed",
 		},
+		{
+			name: "dup2_enter", typ: "tracepoint", hook: "syscalls/sys_enter_dup2",
+			since: "5.11", why: "likewise: so shells end a redirection", notes: true, // user space tells what it misses
+		},
+		{
+			name: "dup3_enter", typ: "tracepoint", hook: "syscalls/sys_enter_dup3",
+			since: "5.11", why: "likewise", notes: true,
+		},
 	}
 	for _, call := range []struct{ program, call, why string }{
 		{"open_exit", "open", "the kernel says of the opened file whether it has created it"},

@@ -37,6 +37,9 @@ type Options struct {
 	Files uint32
 	// FileCounts is whether bytes and number of writes are to be known.
 	FileCounts bool
+	// Paths of files and directories, and whether what is there or below is
+	// reported. The longest decides.
+	Paths map[string]bool
 	// SummaryInterval is how long writes to a file that stays open are not told.
 	SummaryInterval time.Duration
 	// EveryVariant makes Open try also the variants behind the one that serves: for diagnosis, not for running.
@@ -135,6 +138,11 @@ func (s *Source) golive() error {
 	}
 	if m := s.sharedMap(fileMapWrites); m != nil && s.rows[events.KindFileWrite].decode != nil {
 		s.summaries = newSummaries(writesMap{m}, s.options.SummaryInterval)
+	}
+	if m := s.sharedMap(fileMapFilters); m != nil {
+		if err := fillFilters(m, s.options.Paths); err != nil {
+			return err
+		}
 	}
 	s.learnSelf()
 	late := s.attached("accept_exit") && !s.attached("accept_graft")

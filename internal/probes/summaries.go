@@ -177,6 +177,9 @@ func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock)
 		}
 		delete(s.files, key)
 	}
+	if w.Flags&uint32(fileWritesFlagWRITES_FILTERED) != 0 {
+		return nil, nil
+	}
 	unseen := w.Flags&uint32(fileWritesFlagWRITES_UNSEEN) != 0
 	until := events.Writes{Bytes: w.Bytes, Count: w.Count, HasBytes: !unseen, HasCount: w.Flags&uint32(fileWritesFlagWRITES_UNCOUNTED) == 0}
 	if f.said && f.told == until || !f.said && !last && w.Bytes == 0 && w.Count == 0 {
