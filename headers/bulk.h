@@ -40,26 +40,30 @@ static __always_inline __u64 sequence_next(__u64 now)
 }
 
 /*
- * Hands the record to the ring, or counts it as dropped. The reader waits for
+ * Hands the record to the ring, or counts it as dropped and returns false. The reader waits for
  * the critical ring alone, so a few empty bytes there wake it.
  */
-static __always_inline void bulk_output(struct header *h, __u32 length, struct counters *c)
+static __always_inline bool bulk_output(struct header *h, __u32 length, struct counters *c)
 {
 	__u64 now = bpf_ktime_get_boot_ns(), nothing = 0;
 	__s64 waits; /* negative if another CPU was quicker */
+	bool sent = true;
 
 	h->time = now;
 	h->sequence = sequence_next(now);
 	h->length = length;
 	h->cpu = h->slot = bpf_get_smp_processor_id();
-	if (bpf_ringbuf_output(&bulk, h, length, BPF_RB_NO_WAKEUP))
+	if (bpf_ringbuf_output(&bulk, h, length, BPF_RB_NO_WAKEUP)) {
 		count_drop(c, &c->dropped_ring_full);
+		sent = false;
+	}
 	waits = now - last_wake;
 	if (waits >= (__s64)wake_interval ||
 	    (waits >= BULK_WAKE_AGAIN && bpf_ringbuf_query(&bulk, BPF_RB_AVAIL_DATA) >= wake_bytes)) {
 		last_wake = now;
 		bpf_ringbuf_output(&critical, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
 	}
+	return sent;
 }
 
 /* Counts one event of the kind as generated and sends the record. */

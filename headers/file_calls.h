@@ -120,13 +120,15 @@ int fallocate_exit(struct syscall_exit *ctx)
 	return ctx->result ? 0 : descriptor_changed(argument(0), 0, 0);
 }
 
+#define MAP_ANONYMOUS 0x20
+
 SEC("tracepoint/syscalls/sys_exit_mmap")
 int mmap_exit(struct syscall_exit *ctx)
 {
 	__u64 type = argument(3) & MAP_TYPE;
 	struct file *file;
 
-	if (stopped || (__u64)ctx->result > -4096UL || !(argument(2) & PROT_WRITE) || (type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
+	if (stopped || (__u64)ctx->result > -4096UL || argument(3) & MAP_ANONYMOUS || !(argument(2) & PROT_WRITE) || (type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
 		return 0;
 	file = file_at(argument(4));
 	if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
@@ -213,6 +215,7 @@ int dup3_enter(struct syscall_enter *ctx)
 /* ---- open ---- */
 
 #define O_TRUNC 01000
+#define FMODE_PATH 0x4000
 
 static __always_inline int open_ended(struct syscall_exit *ctx, __u64 flags)
 {
@@ -228,7 +231,7 @@ static __always_inline int open_ended(struct syscall_exit *ctx, __u64 flags)
 			return 0;
 		return created(BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
 	}
-	if (flags & O_TRUNC)
+	if (flags & O_TRUNC && !(BPF_CORE_READ(file, f_mode) & FMODE_PATH))
 		return file_changed(file, 0, 0, 0);
 	return 0;
 }

@@ -9,7 +9,7 @@
 #define SENSOR_FILE_CTIMES
 
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
-#define ALIASES 3 /* of an inode with several names */
+#define ALIASES_LOOKED_AT 64 /* of an inode with several names */
 #define SEEN_MAX 16
 
 /* A name of an inode whose ctime was set in the call, as it was then. */
@@ -30,14 +30,14 @@ struct names {
 	__u64 path, new_path;	/* as they lie in the thread's memory */
 	__u64 mnt, new_mnt;	/* of the directory that they are relative to; 0 if they need not be */
 	__u64 dir, new_dir;	/* its dentry */
-	__u64 place, said, search; /* see find_place */
+	__u64 place, said, search, elsewhere; /* see find_place */
 	__u32 several;
 	__u32 overlay; /* some are of an overlay: the others are of what lies below */
 	struct seen seen[SEEN_MAX];
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 256);
+	__uint(max_entries, 512);
 	__type(key, __u64); /* pid_tgid */
 	__type(value, struct names);
 } calls SEC(".maps");
@@ -140,6 +140,12 @@ struct dentry___alias_7_1 {
 	} d_u;
 } __attribute__((preserve_access_index));
 
+struct dentry___lockref {
+	struct {
+		int count;
+	} d_lockref;
+} __attribute__((preserve_access_index));
+
 static __always_inline struct dentry *dentry_of(struct hlist_node *alias)
 {
 	if (!alias)
@@ -193,6 +199,7 @@ static __noinline int ctime_set(struct inode *inode)
 	__u64 id = bpf_get_current_pid_tgid();
 	struct names *call = bpf_map_lookup_elem(&calls, &id);
 	struct hlist_node *alias;
+	struct dentry *dentry;
 	bool overlay;
 	int i;
 
@@ -209,7 +216,7 @@ static __noinline int ctime_set(struct inode *inode)
 			return 0;
 	}
 	for (i = 0; i < SEEN_MAX; i++)
-		if (i < call->n && call->seen[i].inode == (__u64)inode)
+		if (i < call->n && call->seen[i].inode == (__u64)inode && call->seen[i].dentry)
 			return 0;
 	if (!is_storage(BPF_CORE_READ(inode, i_sb))) /* /proc/self/fd on the way */
 		return 0;
@@ -217,12 +224,20 @@ static __noinline int ctime_set(struct inode *inode)
 	if (overlay)
 		call->overlay = 1;
 	alias = first_alias(inode);
-	if (!alias) {
+	if (!alias) { /* new, or only now read from the disk: the latest of them is the new one */
+		for (i = 0; i < SEEN_MAX; i++)
+			if (i < call->n && !call->seen[i].dentry && call->seen[i].overlay == overlay) {
+				call->seen[i].inode = (__u64)inode;
+				stat_fill(&call->seen[i].stat, inode);
+				return 0;
+			}
 		see(call, inode, NULL, overlay);
 		return 0;
 	}
-	for (i = 0; i < ALIASES && alias; i++) {
-		see(call, inode, dentry_of(alias), overlay);
+	for (i = 0; i < ALIASES_LOOKED_AT && alias; i++) {
+		dentry = dentry_of(alias);
+		if (BPF_CORE_READ((struct dentry___lockref *)dentry, d_lockref.count) > 0) /* the call has looked it up */
+			see(call, inode, dentry, overlay);
 		alias = BPF_CORE_READ(alias, next);
 	}
 	return 0;
@@ -327,8 +342,14 @@ __noinline int search_step(__u64 dentry)
 	call->search = (__u64)m;
 	if (!m)
 		return 1;
-	if (BPF_CORE_READ(m, mnt_ns) != BPF_CORE_READ(task, nsproxy, mnt_ns) || !shows((__u64)m, dentry))
+	if (!shows((__u64)m, dentry))
 		return 0;
+	if (BPF_CORE_READ(m, mnt_ns) != BPF_CORE_READ(task, nsproxy, mnt_ns)) {
+		/* /proc/PID/root: seen through a mount of another namespace */
+		if (!call->elsewhere && BPF_CORE_READ(m, mnt_ns) != (void *)(long)-EINVAL)
+			call->elsewhere = (__u64)m + bpf_core_field_offset(struct mount, mnt);
+		return 0;
+	}
 	if (call->place)
 		call->several = 1;
 	else
@@ -353,7 +374,7 @@ __noinline int find_place(__u64 name, __u64 preferred, __u64 path)
 
 	if (!call)
 		return 0;
-	call->place = call->said = call->search = call->several = 0;
+	call->place = call->said = call->search = call->elsewhere = call->several = 0;
 	for (i = 0; i < 1024; i++)
 		if (search_step(name))
 			break;
@@ -367,6 +388,8 @@ __noinline int find_place(__u64 name, __u64 preferred, __u64 path)
 	mnt = BPF_CORE_READ(task, fs, root.mnt);
 	if (BPF_CORE_READ(mnt, mnt_sb) == sb && shows((__u64)mount_of(mnt), name))
 		call->place = (__u64)mnt;
+	if (!call->place)
+		call->place = call->elsewhere;
 	return 0;
 }
 
@@ -384,11 +407,12 @@ static __always_inline bool place(struct subject *what, struct names *call, __u6
 }
 
 /* The root of a file system is never hashed. */
-static __always_inline bool is_gone(struct dentry *dentry)
+static __always_inline bool is_gone(struct dentry *dentry, __u64 inode)
 {
 	if (BPF_CORE_READ(dentry, d_parent) == dentry)
 		return false;
-	return !BPF_CORE_READ(dentry, d_hash.pprev) || !BPF_CORE_READ(dentry, d_inode);
+	/* Another inode: the name was made again since. */
+	return !BPF_CORE_READ(dentry, d_hash.pprev) || (__u64)BPF_CORE_READ(dentry, d_inode) != inode;
 }
 
 /* Whether the name that was seen is another one now. The hash is of the name and its directory. */
@@ -396,7 +420,7 @@ static __always_inline bool has_moved(struct seen *s)
 {
 	struct dentry *dentry = (void *)s->dentry;
 
-	return dentry && !is_gone(dentry) && BPF_CORE_READ(dentry, d_name.hash_len) != s->hash;
+	return dentry && !is_gone(dentry, s->inode) && BPF_CORE_READ(dentry, d_name.hash_len) != s->hash;
 }
 
 enum change_of_name { NAME_CAME, NAME_WENT, NAME_MOVED };
@@ -427,7 +451,7 @@ __noinline __u32 find_name(__u32 from, __u32 change)
 				return i;
 			break;
 		case NAME_WENT:
-			if (s->dentry && is_gone((void *)s->dentry))
+			if (s->dentry && is_gone((void *)s->dentry, s->inode))
 				return i;
 			break;
 		case NAME_MOVED:
@@ -556,7 +580,7 @@ static __always_inline int rename_ended(struct names *call)
 
 	if (i >= SEEN_MAX)
 		return call->overlay ? moved_unseen(call) : 0;
-	other = find_name(i + 1, NAME_MOVED);
+	other = call->exchange ? find_name(i + 1, NAME_MOVED) : SEEN_MAX;
 	if (other < SEEN_MAX)
 		flags = FLAG_EXCHANGED;
 	else if (find_name(0, NAME_WENT) < SEEN_MAX)
@@ -611,7 +635,15 @@ static __always_inline int attributes_ended(struct names *call)
 static __always_inline int call_ended(struct syscall_exit *ctx, __u32 kind)
 {
 	struct names *call = current_call();
+	struct counters *c;
 
+	if (!call && !stopped && !ctx->result && wants(kind) && actor_tgid() != self_tgid) {
+		c = counters_of(kind); /* too many threads were in such calls */
+		if (c) {
+			count(c->generated);
+			count_drop(c, &c->dropped_map_full);
+		}
+	}
 	if (!call || call->kind != kind)
 		return 0;
 	if (!stopped && !ctx->result) {

@@ -28,7 +28,25 @@ CALL(unlinkat, KIND_FILE_DELETE, 0, 1, -1, -1)
 CALL(rmdir, KIND_FILE_DELETE, -1, 0, -1, -1)
 CALL(rename, KIND_FILE_RENAME, -1, 0, -1, 1)
 CALL(renameat, KIND_FILE_RENAME, 0, 1, 2, 3)
-CALL(renameat2, KIND_FILE_RENAME, 0, 1, 2, 3)
+
+SEC("tracepoint/syscalls/sys_enter_renameat2")
+int renameat2_enter(struct syscall_enter *ctx)
+{
+	struct names *call;
+
+	call_begins(ctx, KIND_FILE_RENAME, 0, 1, 2, 3);
+	call = current_call();
+	if (call)
+		call->exchange = (ctx->args[4] & RENAME_EXCHANGE) != 0;
+	return 0;
+}
+
+SEC("tracepoint/syscalls/sys_exit_renameat2")
+int renameat2_exit(struct syscall_exit *ctx)
+{
+	return call_ended(ctx, KIND_FILE_RENAME);
+}
+
 CALL(truncate, KIND_FILE_WRITE, -1, 0, -1, -1)
 CALL(chmod, KIND_FILE_ATTRIBUTES, -1, 0, -1, -1)
 CALL(fchmod, KIND_FILE_ATTRIBUTES, 0, -1, -1, -1)

@@ -200,6 +200,19 @@ int BPF_PROG(xattr_set, struct dentry *dentry)
 	return attribute_set(dentry);
 }
 
+/* void security_inode_post_set_acl(dentry, name, acl): since Linux 6.2 lists are no extended attributes inside. */
+SEC("fentry/security_inode_post_set_acl")
+int BPF_PROG(acl_set, struct dentry *dentry)
+{
+	return attribute_set(dentry);
+}
+
+SEC("fentry/security_inode_post_remove_acl")
+int BPF_PROG(acl_removed, void *idmap, struct dentry *dentry)
+{
+	return attribute_set(dentry);
+}
+
 /* void security_inode_post_removexattr(dentry, name), since Linux 6.9 */
 SEC("fentry/security_inode_post_removexattr")
 int BPF_PROG(xattr_removed, struct dentry *dentry)
@@ -252,7 +265,7 @@ int BPF_PROG(removed, struct dentry *dentry)
 	struct subject what = { .kind = KIND_FILE_DELETE, .dentry = dentry };
 	struct pending *p = pending_of(dentry);
 
-	if (!p || p->does != REMOVES)
+	if (!p || p->does != REMOVES || p->stat.inode != BPF_CORE_READ(dentry, d_inode, i_ino))
 		return 0;
 	what.stat = p->stat;
 	what.mnt = (void *)p->mnt;

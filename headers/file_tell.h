@@ -96,19 +96,20 @@ static __always_inline bool is_filtered(struct subject *what, struct record *r, 
 
 /*
  * Sends one record. Counts it as generated, and as dropped if it cannot be sent.
- * Returns 1 if it is left out by its path.
  */
+enum told { TOLD, TOLD_NOT, FILTERED };
+
 static __noinline int tell(struct subject *what)
 {
 	struct counters *c;
 	struct scratch *s;
 	struct record *r;
 	__u32 slot, length;
-	bool filtered;
+	enum told told = TOLD;
 
 	s = record_begin(what->kind, &slot, &c);
 	if (!s)
-		return 0;
+		return TOLD_NOT;
 	r = (void *)s->data;
 	__builtin_memset(r, 0, sizeof(*r));
 	s->position = sizeof(*r);
@@ -143,14 +144,15 @@ static __noinline int tell(struct subject *what)
 	if (what->target)
 		r->tails[TAIL_TARGET] = string_append(s, PATH_MAX_LEN, what->target);
 	length = s->position;
-	filtered = is_filtered(what, r, slot);
-	if (filtered)
+	if (is_filtered(what, r, slot)) {
 		count(c->filtered);
-	else if (length <= RECORD_MAX_LEN)
-		bulk_output(&r->header, length, c);
+		told = FILTERED;
+	} else if (length > RECORD_MAX_LEN || !bulk_output(&r->header, length, c)) {
+		told = TOLD_NOT;
+	}
 	s->busy = 0;
 	cpu_release();
-	return filtered;
+	return told;
 }
 
 static __always_inline struct mount *mount_of(struct vfsmount *mnt)

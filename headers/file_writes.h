@@ -113,11 +113,12 @@ static __noinline int wrote_first(struct write_key *key, struct change *ch)
 	w->root_dentry = (__u64)what.root_dentry;
 	actor_fill(&w->header, current_task());
 	stat_fill(&what.stat, inode);
-	if (tell(&what)) {
-		w = bpf_map_lookup_elem(&writes, key);
-		if (w)
-			w->flags |= WRITES_FILTERED;
-	}
+	error = tell(&what);
+	w = bpf_map_lookup_elem(&writes, key);
+	if (error == FILTERED && w)
+		w->flags |= WRITES_FILTERED;
+	else if (error == TOLD_NOT) /* user space does not know of it: the next write tries again */
+		bpf_map_delete_elem(&writes, key);
 	return 0;
 }
 

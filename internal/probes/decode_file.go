@@ -118,7 +118,8 @@ func saidPath(kernel events.Path, named bool, tail []byte, base events.Path) eve
 	if said == "" || path.Clean(said) != said || said == "." || path.Base(said) == ".." || said == "/" {
 		return kernel
 	}
-	if path.Base(said) != kernel.Base() || strings.HasPrefix(said, "..") {
+	// A path through /proc/PID/root is true of any file, and says nothing.
+	if path.Base(said) != kernel.Base() || strings.HasPrefix(said, "..") || strings.HasPrefix(said, "/proc/") {
 		return kernel
 	}
 	switch {

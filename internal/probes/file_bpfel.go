@@ -70,23 +70,24 @@ type fileHeader struct {
 }
 
 type fileNames struct {
-	_        structs.HostLayout
-	Kind     uint32
-	Exchange uint32
-	N        uint32
-	_        [4]byte
-	Path     uint64
-	NewPath  uint64
-	Mnt      uint64
-	NewMnt   uint64
-	Dir      uint64
-	NewDir   uint64
-	Place    uint64
-	Said     uint64
-	Search   uint64
-	Several  uint32
-	Overlay  uint32
-	Seen     [16]struct {
+	_         structs.HostLayout
+	Kind      uint32
+	Exchange  uint32
+	N         uint32
+	_         [4]byte
+	Path      uint64
+	NewPath   uint64
+	Mnt       uint64
+	NewMnt    uint64
+	Dir       uint64
+	NewDir    uint64
+	Place     uint64
+	Said      uint64
+	Search    uint64
+	Elsewhere uint64
+	Several   uint32
+	Overlay   uint32
+	Seen      [16]struct {
 		_       structs.HostLayout
 		Inode   uint64
 		Dentry  uint64
@@ -228,6 +229,8 @@ const (
 	fileMapScratch             = "scratch"
 	fileMapSequences           = "sequences"
 	fileMapWrites              = "writes"
+	fileProgAclRemoved         = "acl_removed"
+	fileProgAclSet             = "acl_set"
 	fileProgAioBegins          = "aio_begins"
 	fileProgAioEnded           = "aio_ended"
 	fileProgAllocated          = "allocated"
@@ -409,6 +412,8 @@ type fileSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type fileProgramSpecs struct {
+	AclRemoved         *ebpf.ProgramSpec `ebpf:"acl_removed"`
+	AclSet             *ebpf.ProgramSpec `ebpf:"acl_set"`
 	AioBegins          *ebpf.ProgramSpec `ebpf:"aio_begins"`
 	AioEnded           *ebpf.ProgramSpec `ebpf:"aio_ended"`
 	Allocated          *ebpf.ProgramSpec `ebpf:"allocated"`
@@ -659,6 +664,8 @@ type fileVariables struct {
 //
 // It can be passed to loadFileObjects or ebpf.CollectionSpec.LoadAndAssign.
 type filePrograms struct {
+	AclRemoved         *ebpf.Program `ebpf:"acl_removed"`
+	AclSet             *ebpf.Program `ebpf:"acl_set"`
 	AioBegins          *ebpf.Program `ebpf:"aio_begins"`
 	AioEnded           *ebpf.Program `ebpf:"aio_ended"`
 	Allocated          *ebpf.Program `ebpf:"allocated"`
@@ -783,6 +790,8 @@ type filePrograms struct {
 
 func (p *filePrograms) Close() error {
 	return _FileClose(
+		p.AclRemoved,
+		p.AclSet,
 		p.AioBegins,
 		p.AioEnded,
 		p.Allocated,

@@ -84,7 +84,7 @@ func kindRows() []kindRow {
 			{"tracepoint", slices.Concat(ctimes(), aroundCalls(deletingCalls()), []string{"uring_completed|"})},
 		}},
 		{events.KindFileAttributes, decodeFile, []variant{
-			{"trampoline", []string{"mode_changed", "owner_changed", "xattr_set", "xattr_removed|", "creation_ends", "file_access_ends"}},
+			{"trampoline", []string{"mode_changed", "owner_changed", "xattr_set", "xattr_removed|", "acl_set|", "acl_removed|", "creation_ends", "file_access_ends"}},
 			{"tracepoint", slices.Concat(ctimes(), aroundCalls(attributeCalls()))},
 		}},
 		{events.KindBind, decodeNetwork, []variant{{"cgroup", []string{"bound4", "bound6"}}}},

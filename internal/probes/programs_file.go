@@ -49,6 +49,14 @@ func fileTable() []program {
 			since: "6.9", why: "likewise removexattr; before there is no hook behind it with the same arguments on every kernel",
 		},
 		{
+			name: "acl_set", typ: "fentry", hook: "security_inode_post_set_acl", args: []string{"struct dentry *", "const char *", "..."},
+			since: "6.9", why: "likewise setfacl",
+		},
+		{
+			name: "acl_removed", typ: "fentry", hook: "security_inode_post_remove_acl", args: []string{idmap, "struct dentry *", "const char *"},
+			since: "6.9", why: "likewise",
+		},
+		{
 			name: "file_written", typ: "fexit", hook: "vfs_write", args: []string{"struct file *", "const char *", "size_t", "loff_t *"},
 			since: "5.8", why: "write and pwrite64, with what was written",
 		},

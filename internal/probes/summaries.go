@@ -29,7 +29,7 @@ type summaries struct {
 // writtenFiles is the map of what was written since the first write was told.
 type writtenFiles interface {
 	lookup(fileWriteKey) (fileWritten, error) // ebpf.ErrKeyNotExist when the kernel has told it
-	delete(fileWriteKey) error                // likewise
+	take(fileWriteKey) (fileWritten, error)   // likewise; deletes it
 	keys() ([]fileWriteKey, error)
 }
 
@@ -40,6 +40,7 @@ type openFile struct {
 	due   uint64 // likewise
 	told  events.Writes
 	said  bool // a summary was told, which can say as little as none
+	idle  bool // nothing was written for an interval
 	gone  bool // the kernel has told its end
 }
 
@@ -84,8 +85,8 @@ func (s *summaries) note(raw []byte, e *events.Event) (nothing bool) {
 		return false
 	}
 	nothing = known.said && known.told == e.File.Writes
-	e.File.Writes.Bytes -= known.told.Bytes
-	e.File.Writes.Count -= known.told.Count
+	e.File.Writes.Bytes -= min(known.told.Bytes, e.File.Writes.Bytes)
+	e.File.Writes.Count -= min(known.told.Count, e.File.Writes.Count)
 	return nothing
 }
 
@@ -115,6 +116,9 @@ func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
 			continue
 		}
 		e, err := s.tell(key, f, over, clock)
+		if e == nil && err == nil && f.idle { // idle for as long as that: the next write is a first one again
+			e, err = s.tell(key, f, true, clock)
+		}
 		if err != nil {
 			errs = append(errs, err)
 		} else if e != nil {
@@ -155,7 +159,11 @@ func (s *summaries) rest(clock *Clock) ([]*events.Event, error) {
 
 // tell makes the summary of one file; nil if there is nothing to say.
 func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock) (*events.Event, error) {
-	w, err := s.written.lookup(key)
+	look := s.written.lookup
+	if last {
+		look = s.written.take
+	}
+	w, err := look(key)
 	if errors.Is(err, ebpf.ErrKeyNotExist) {
 		f.gone = true // the kernel tells it
 		return nil, nil
@@ -164,17 +172,12 @@ func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock)
 	}
 	if w.Since > f.first { // the kernel tells the end of that, and it was written anew
 		if !last {
-			return nil, nil // its first write is on the way
+			f.gone = true // and its first write is on the way
+			return nil, nil
 		}
 		f.told, f.said = events.Writes{}, false
 	}
 	if last {
-		if err := s.written.delete(key); errors.Is(err, ebpf.ErrKeyNotExist) {
-			f.gone = true
-			return nil, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("forget written file: %w", err)
-		}
 		delete(s.files, key)
 	}
 	if w.Flags&uint32(fileWritesFlagWRITES_FILTERED) != 0 {
@@ -183,6 +186,7 @@ func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock)
 	unseen := w.Flags&uint32(fileWritesFlagWRITES_UNSEEN) != 0
 	until := events.Writes{Bytes: w.Bytes, Count: w.Count, HasBytes: !unseen, HasCount: w.Flags&uint32(fileWritesFlagWRITES_UNCOUNTED) == 0}
 	if f.said && f.told == until || !f.said && !last && w.Bytes == 0 && w.Count == 0 {
+		f.idle = !last && !unseen // what is stored into a mapping is never seen
 		return nil, nil
 	}
 	file := f.file
@@ -208,7 +212,16 @@ func (m writesMap) lookup(key fileWriteKey) (w fileWritten, err error) {
 	return w, err
 }
 
-func (m writesMap) delete(key fileWriteKey) error { return m.Delete(&key) }
+// take looks up and deletes, from Linux 5.14 on in one step.
+func (m writesMap) take(key fileWriteKey) (w fileWritten, err error) {
+	err = m.LookupAndDelete(&key, &w)
+	if errors.Is(err, ebpf.ErrNotSupported) {
+		if err = m.Lookup(&key, &w); err == nil {
+			err = m.Delete(&key)
+		}
+	}
+	return w, err
+}
 
 func (m writesMap) keys() ([]fileWriteKey, error) {
 	var keys []fileWriteKey

@@ -31,12 +31,12 @@ func (f *fakeWrites) lookup(key fileWriteKey) (fileWritten, error) {
 	return w, f.lookupErr
 }
 
-func (f *fakeWrites) delete(key fileWriteKey) error {
-	if f.deleteErr != nil {
-		return f.deleteErr
+func (f *fakeWrites) take(key fileWriteKey) (fileWritten, error) {
+	w, err := f.lookup(key)
+	if err = errors.Join(err, f.deleteErr); err == nil {
+		delete(f.files, key)
 	}
-	delete(f.files, key)
-	return nil
+	return w, err
 }
 
 func (f *fakeWrites) keys() ([]fileWriteKey, error) {
@@ -231,13 +231,24 @@ func TestSummaryWithNothingLeft(t *testing.T) {
 func TestSummaryOfNoBytes(t *testing.T) {
 	s := newSumming(t)
 	s.writesFirst(s.first, 0, 0)
-	s.tells(s.due(s.first+interval, testClock))()
 	if e, nothing := s.hear(s.released()); nothing || e.File.Writes != wrote(0, 0) {
 		t.Errorf("held back: %v, writes %+v", nothing, e.File.Writes)
 	}
+	s.writesFirst(s.first, 0, 0)
+	s.tells(s.due(s.first+interval, testClock))(wrote(0, 0)) // and idle: it is remembered no more
+	s.isForgotten()
 	s.writesFirst(s.first+interval, 0, 0)
 	s.exits(s.first + 2*interval)
 	s.tells(s.due(s.first+2*interval, testClock))(wrote(0, 0))
+	s.isForgotten()
+}
+
+// A file that is open and idle is remembered no more: its next write is a first one.
+func TestSummaryOfIdleFile(t *testing.T) {
+	s := newSumming(t)
+	s.writesFirst(s.first, 10, 1)
+	s.tells(s.due(s.first+interval, testClock))(wrote(10, 1))
+	s.tells(s.due(s.first+2*interval, testClock))()
 	s.isForgotten()
 }
 
@@ -245,6 +256,7 @@ func TestSummaryOfNoBytes(t *testing.T) {
 func TestSummaryWithoutCounts(t *testing.T) {
 	s := newSumming(t)
 	s.writesFirst(s.first, 0, 0)
+	s.mark(fileWritesFlagWRITES_UNSEEN | fileWritesFlagWRITES_UNCOUNTED)
 	s.tells(s.due(s.first+interval, testClock))()
 	in := s.released()
 	in.Flags &^= uint16(fileFlagFLAG_BYTES | fileFlagFLAG_COUNT)
@@ -534,10 +546,10 @@ func TestWritesMap(t *testing.T) {
 		if got, err := w.lookup(key); err != nil || got.Bytes != 10+uint64(key.Tgid) {
 			t.Errorf("%+v: %+v, %v", key, got, err)
 		}
-		if err := w.delete(key); err != nil {
+		if _, err := w.take(key); err != nil {
 			t.Error(err)
 		}
-		if err := w.delete(key); !errors.Is(err, ebpf.ErrKeyNotExist) {
+		if _, err := w.take(key); !errors.Is(err, ebpf.ErrKeyNotExist) {
 			t.Errorf("deleted twice: %v", err)
 		}
 		if _, err := w.lookup(key); !errors.Is(err, ebpf.ErrKeyNotExist) {
