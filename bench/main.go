@@ -3,7 +3,10 @@
 // Command bench measures what watching a host costs: the same load without a
 // sensor, with ours, and with Debian's auditd, interleaved round by round, and
 // gives medians and ratios. Machines are noisy; a ratio of two medians from the
-// same rounds is what can be compared. Run it as root: go run ./bench
+// same rounds is what can be compared. Run it as root: go run ./bench, or for the
+// writes alone: go run ./bench -execs 0 -connects 0
+//
+// What is written lies in $TMPDIR.
 package main
 
 import (
