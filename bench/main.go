@@ -3,7 +3,10 @@
 // Command bench measures what watching a host costs: the same load without a
 // sensor, with ours, and with Debian's auditd, interleaved round by round, and
 // gives medians and ratios. Machines are noisy; a ratio of two medians from the
-// same rounds is what can be compared. Run it as root: go run ./bench
+// same rounds is what can be compared. Run it as root: go run ./bench, or for the
+// writes alone: go run ./bench -execs 0 -connects 0
+//
+// What is written lies in $TMPDIR.
 package main
 
 import (
@@ -23,10 +26,11 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often each system is measured")
 	execs := flag.Int("execs", 5000, "how many processes a round starts; 0 leaves them out")
 	connects := flag.Int("connects", 20_000, "how many connections a round makes and accepts; 0 leaves them out")
+	writes := flag.Int("writes", 1_000_000, "how many writes a round makes, of 64 bytes to 1,000 open files; 0 leaves them out")
 	calls := flag.Int("calls", 5_000_000, "how many getppid calls a round makes")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := bench(*rounds, *execs, *connects, *calls); err != nil {
+	if err := bench(*rounds, *execs, *connects, *writes, *calls); err != nil {
 		log.Fatalf("bench: %v", err)
 	}
 }
@@ -35,19 +39,20 @@ func main() {
 type load struct {
 	name    string // what load.c calls it
 	n       int
+	unit    int      // how many of them CPU time is told for
 	systems []system // the first is the base of the ratios
 }
 
 // A result is one round of one system.
 type result struct {
-	wallNS    float64 // for each exec or connection
+	wallNS    float64 // for each exec, connection or write
 	getppidNS float64 // wall, for each call
-	cpuNS     float64 // of the system's own processes, for each exec or connection
+	cpuNS     float64 // of the system's own processes, likewise
 	rss       float64 // KiB, after the load
 	lost      float64 // events, or records
 }
 
-func bench(rounds, execs, connects, calls int) (err error) {
+func bench(rounds, execs, connects, writes, calls int) (err error) {
 	dir, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return err
@@ -63,17 +68,28 @@ func bench(rounds, execs, connects, calls int) (err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build sensor: %w: %s", err, out)
 	}
+	const files = "file_create,file_write,file_rename,file_delete"
+	watched := filepath.Join(dir, "written")
+	if err := os.Mkdir(watched, 0o700); err != nil {
+		return err
+	}
 	for _, l := range []load{
-		{"exec", execs, []system{
+		{"exec", execs, 1, []system{
 			none{},
 			&ours{kinds: "exec,fork,exit", binary: sensor, dir: dir},
 			&ours{kinds: "exec", binary: sensor, dir: dir},
-			&auditd{calls: "execve,execveat", dir: dir},
+			&auditd{rule: syscalls("execve,execveat"), dir: dir},
 		}},
-		{"connect", connects, []system{
+		{"connect", connects, 1, []system{
 			none{},
 			&ours{kinds: "connect,accept,close", binary: sensor, dir: dir},
-			&auditd{calls: "connect,accept,accept4", dir: dir},
+			&auditd{rule: syscalls("connect,accept,accept4"), dir: dir},
+		}},
+		{"write", writes, 1000, []system{
+			none{},
+			&ours{kinds: files, binary: sensor, dir: dir},
+			&ours{kinds: files, config: "file: {counts: false}", binary: sensor, dir: dir},
+			&auditd{rule: []string{"-w", watched, "-p", "wa"}, dir: dir},
 		}},
 	} {
 		if l.n == 0 {
@@ -83,7 +99,7 @@ func bench(rounds, execs, connects, calls int) (err error) {
 		for round := range rounds {
 			for _, s := range l.systems {
 				log.Printf("%s, round %d of %d: %s", l.name, round+1, rounds, s.name())
-				r, err := measure(s, binary, l, calls)
+				r, err := measure(s, binary, watched, l, calls)
 				if err != nil {
 					return fmt.Errorf("measure %s: %w", s.name(), err)
 				}
@@ -95,7 +111,7 @@ func bench(rounds, execs, connects, calls int) (err error) {
 	return nil
 }
 
-func measure(s system, binary string, l load, calls int) (r result, err error) {
+func measure(s system, binary, dir string, l load, calls int) (r result, err error) {
 	if err := s.start(); err != nil {
 		return r, errors.Join(err, s.stop())
 	}
@@ -107,7 +123,7 @@ func measure(s system, binary string, l load, calls int) (r result, err error) {
 	if err != nil {
 		return r, err
 	}
-	ns, err := run(binary, l.name, l.n)
+	ns, err := run(binary, dir, l.name, l.n)
 	if err != nil {
 		return r, err
 	}
@@ -123,14 +139,16 @@ func measure(s system, binary string, l load, calls int) (r result, err error) {
 	if r.rss, err = rssOf(s.pids()); err != nil {
 		return r, err
 	}
-	ns, err = run(binary, "getppid", calls)
+	ns, err = run(binary, dir, "getppid", calls)
 	r.getppidNS = ns / float64(calls)
 	return r, err
 }
 
-// run runs the load and gives the nanoseconds that it took by its own clock.
-func run(binary, what string, n int) (float64, error) {
-	out, err := exec.Command(binary, what, strconv.Itoa(n)).Output()
+// run runs the load in the directory and gives the nanoseconds that it took by its own clock.
+func run(binary, dir, what string, n int) (float64, error) {
+	load := exec.Command(binary, what, strconv.Itoa(n))
+	load.Dir = dir
+	out, err := load.Output()
 	if err != nil {
 		return 0, fmt.Errorf("run load %s: %w", what, err)
 	}
@@ -139,7 +157,12 @@ func run(binary, what string, n int) (float64, error) {
 
 func report(l load, results map[string][]result) {
 	base := results[l.systems[0].name()]
-	fmt.Printf("\n| system | %s wall us | ratio | CPU us per %s | getppid ns | ratio | RSS MB | lost |\n", l.name, l.name)
+	per, digits := l.name, 1
+	if l.unit > 1 {
+		per = fmt.Sprintf("%d %ss", l.unit, l.name)
+		digits = 3
+	}
+	fmt.Printf("\n| system | %s wall us | ratio | CPU us per %s | getppid ns | ratio | RSS MB | lost |\n", l.name, per)
 	fmt.Println("| --- | --- | --- | --- | --- | --- | --- | --- |")
 	for _, s := range l.systems {
 		all := results[s.name()]
@@ -149,9 +172,8 @@ func report(l load, results map[string][]result) {
 		for _, r := range all {
 			lost += r.lost
 		}
-		fmt.Printf("| %s | %.1f | %.2f | %.1f | %.0f | %.2f | %.0f | %.0f |\n", s.name(),
-			median(all, wall)/1e3, median(all, wall)/median(base, wall),
-			median(all, func(r result) float64 { return r.cpuNS })/1e3,
+		fmt.Printf("| %s | %.*f | %.2f | %.1f | %.0f | %.2f | %.0f | %.0f |\n", s.name(), digits, median(all, wall)/1e3, median(all, wall)/median(base, wall),
+			median(all, func(r result) float64 { return r.cpuNS })/1e3*float64(l.unit),
 			median(all, getppid), median(all, getppid)/median(base, getppid),
 			median(all, func(r result) float64 { return r.rss })/1024, lost)
 	}

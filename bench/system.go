@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,18 +45,23 @@ func (none) lost() float64 { return 0 }
 // ours is the sensor, writing JSON to a file.
 type ours struct {
 	kinds, binary, dir string
+	config             string // what differs from the defaults; may be empty
 	cmd                *exec.Cmd
 	balance            events.Balance // of the last run
 }
 
-func (o *ours) name() string { return "sensor: " + o.kinds }
+func (o *ours) name() string { return strings.TrimSpace("sensor: " + o.kinds + " " + o.config) }
 
 func (o *ours) start() error {
 	output := filepath.Join(o.dir, "events.ndjson")
 	if err := os.RemoveAll(output); err != nil {
 		return err
 	}
-	o.cmd = exec.Command(o.binary, "--kinds", o.kinds, "--output", "file:"+output, "--stats", o.stats())
+	config := filepath.Join(o.dir, "sensor.yaml")
+	if err := os.WriteFile(config, []byte(o.config), 0o600); err != nil {
+		return err
+	}
+	o.cmd = exec.Command(o.binary, "-c", config, "--kinds", o.kinds, "--output", "file:"+output, "--stats", o.stats())
 	log, err := o.cmd.StderrPipe()
 	if err != nil {
 		return err
@@ -94,14 +100,20 @@ func (o *ours) stop() error {
 func (o *ours) stats() string { return filepath.Join(o.dir, "stats.json") }
 func (o *ours) lost() float64 { return float64(o.balance.Lost()) }
 
-// auditd is Debian's, with a rule for some system calls. It and its rule are gone after stop.
+// auditd is Debian's, with one rule. It and its rule are gone after stop.
 type auditd struct {
-	calls, dir string
-	cmd        *exec.Cmd
-	records    [2]float64 // lost before and after
+	rule    []string // auditctl's arguments
+	dir     string
+	cmd     *exec.Cmd
+	records [2]float64 // lost before and after
 }
 
-func (a *auditd) name() string { return "auditd: " + a.calls }
+// syscalls is a rule for some system calls, separated by commas.
+func syscalls(names string) []string {
+	return []string{"-a", "always,exit", "-F", "arch=b64", "-S", names}
+}
+
+func (a *auditd) name() string { return "auditd: " + strings.Join(a.rule, " ") }
 
 func (a *auditd) start() error {
 	if running, err := exec.Command("pidof", "auditd").Output(); err == nil {
@@ -122,7 +134,7 @@ func (a *auditd) start() error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	for _, args := range [][]string{{"-b", "8192"}, {"-e", "1"}, {"-a", "always,exit", "-F", "arch=b64", "-S", a.calls, "-k", "bench"}} {
+	for _, args := range [][]string{{"-b", "8192"}, {"-e", "1"}, append(slices.Clone(a.rule), "-k", "bench")} {
 		if out, err := exec.Command("auditctl", args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("run auditctl %v: %w: %s", args, err, out)
 		}

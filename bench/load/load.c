@@ -4,9 +4,11 @@
  *   load exec N      forks and executes itself N times, one after the other
  *   load getppid N   calls getppid N times
  *   load connect N   connects N times to a second process, one after the other
+ *   load write N     writes 64 bytes N times, to one after another of 1,000 files in the working directory
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +85,27 @@ static void connects(long n)
 	waitpid(server, NULL, 0);
 }
 
+/* Once the files are there, every write is over what the last run wrote. */
+static void writes(long n)
+{
+	enum { FILES = 1000 };
+	static const char block[64];
+	int fds[FILES];
+	char name[16];
+
+	for (int i = 0; i < FILES; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		fds[i] = open(name, O_WRONLY | O_CREAT, 0600);
+		if (fds[i] < 0)
+			die("open");
+	}
+	for (long i = 0; i < n; i++)
+		if (write(fds[i % FILES], block, sizeof(block)) != sizeof(block))
+			die("write");
+	for (int i = 0; i < FILES; i++)
+		close(fds[i]);
+}
+
 int main(int argc, char **argv)
 {
 	long begin = now();
@@ -93,6 +116,8 @@ int main(int argc, char **argv)
 		execs(atol(argv[2]));
 	else if (argc == 3 && !strcmp(argv[1], "connect"))
 		connects(atol(argv[2]));
+	else if (argc == 3 && !strcmp(argv[1], "write"))
+		writes(atol(argv[2]));
 	else if (argc == 3 && !strcmp(argv[1], "getppid"))
 		for (long i = atol(argv[2]); i > 0; i--)
 			syscall(SYS_getppid);

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A helper is this binary again, as a process that uses sockets.
+// A helper is this binary again, as a process that uses sockets or files.
 type helper struct {
 	t     *testing.T
 	role  string
@@ -33,7 +33,14 @@ const beHelper = "SENSOR_TEST_BE_HELPER"
 // help starts a helper.
 func help(t *testing.T, role string, args ...string) *helper {
 	t.Helper()
+	return helpIn(t, "", role, args...)
+}
+
+// helpIn starts a helper in a directory.
+func helpIn(t *testing.T, dir, role string, args ...string) *helper {
+	t.Helper()
 	h := &helper{t: t, role: role, cmd: exec.Command("/proc/self/exe")}
+	h.cmd.Dir = dir
 	// Go's scheduler interrupts threads by signals, after which poll does not go on;
 	// the race detector lets a process wait for a second before it ends.
 	h.cmd.Env = append(os.Environ(), beHelper+"="+role+" "+strings.Join(args, " "), "GODEBUG=asyncpreemptoff=1", "GORACE=atexit_sleep_ms=0")
@@ -112,6 +119,12 @@ func beHelperAs(role string) {
 		wait()
 	case "fork":
 		fork(args[0], args[1])
+	case "write":
+		write(args[0], args[1], args[2])
+	case "trickle":
+		trickle()
+	case "create-delete":
+		createDelete(args[0], args[1])
 	case "mixed-server":
 		mixedServer()
 	case "mixed-client":
