@@ -22,6 +22,9 @@ struct seen {
 	__u8 name[NAME_MAX_LEN];
 };
 
+/* How many threads are in a call that changes names, or more: a thread may have died in one. */
+__u64 in_calls = 0;
+
 /* A thread's call that changes names. */
 struct names {
 	__u32 kind; /* 0 outside of a call */
@@ -107,6 +110,7 @@ static __always_inline int call_begins(struct syscall_enter *ctx, __u32 kind, in
 	call = call_new(kind);
 	if (!call)
 		return 0;
+	__sync_fetch_and_add(&in_calls, 1);
 	if (path >= 0) {
 		call->path = ctx->args[path];
 		directory_at(dir >= 0 ? (int)ctx->args[dir] : AT_FDCWD, &call->mnt, &call->dir);
@@ -181,11 +185,17 @@ static __always_inline void see(struct names *call, struct inode *inode, struct 
 }
 
 /* Without counting, a write is seen when it is the first in a clock tick. */
-static __always_inline int write_seen(struct inode *inode)
+static __noinline int write_seen(struct inode *inode)
 {
+	struct write_key key = { .tgid = actor_tgid() };
 	struct file *file;
 
-	if (!wants(KIND_FILE_WRITE) || (inode->i_mode & S_IFMT) != S_IFREG || !in_write())
+	if (!wants(KIND_FILE_WRITE) || (inode->i_mode & S_IFMT) != S_IFREG)
+		return 0;
+	key.inode = inode->i_ino;
+	key.device = inode->i_sb->s_dev;
+	key.generation = inode->i_generation;
+	if (bpf_map_lookup_elem(&writes, &key) || !in_write())
 		return 0;
 	file = file_at(argument(0));
 	if (!file || BPF_CORE_READ(file, f_inode) != inode) /* below an overlay: it says so itself */
@@ -194,7 +204,7 @@ static __always_inline int write_seen(struct inode *inode)
 }
 
 /* An inode's ctime is set: in a call that changes names, it is of what is named, of what was, or of a directory. */
-static __noinline int ctime_set(struct inode *inode)
+static __noinline int ctime_noted(struct inode *inode)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct names *call = bpf_map_lookup_elem(&calls, &id);
@@ -206,8 +216,6 @@ static __noinline int ctime_set(struct inode *inode)
 	if (stopped)
 		return 0;
 	if (!call || !call->kind) {
-		if (!count_writes)
-			write_seen(inode);
 		/* io_uring changes names in its workers; what they were at is known at the end. */
 		if (!(BPF_CORE_READ(current_task(), flags) & PF_IO_WORKER))
 			return 0;
@@ -241,6 +249,18 @@ static __noinline int ctime_set(struct inode *inode)
 		alias = BPF_CORE_READ(alias, next);
 	}
 	return 0;
+}
+
+/* Most are of writes, by threads that are in no such call. */
+static __always_inline int ctime_set(struct inode *inode)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!count_writes)
+		write_seen(inode);
+	if (!in_calls && !(task->flags & PF_IO_WORKER))
+		return 0;
+	return ctime_noted(inode);
 }
 
 SEC("tp_btf/ctime_ns_xchg")
@@ -659,6 +679,7 @@ static __always_inline int call_ended(struct syscall_exit *ctx, __u32 kind)
 			attributes_ended(call);
 	}
 	call->kind = 0; /* kept for the thread's next call */
+	__sync_fetch_and_add(&in_calls, -1);
 	return 0;
 }
 

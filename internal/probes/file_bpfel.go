@@ -355,6 +355,7 @@ const (
 	fileVarEpoch               = "epoch"
 	fileVarFiltersListed       = "filters_listed"
 	fileVarHoldCpu             = "hold_cpu"
+	fileVarInCalls             = "in_calls"
 	fileVarLastWake            = "last_wake"
 	fileVarRootDenied          = "root_denied"
 	fileVarSelfTgid            = "self_tgid"
@@ -565,6 +566,7 @@ type fileVariableSpecs struct {
 	Epoch            *ebpf.VariableSpec `ebpf:"epoch"`
 	FiltersListed    *ebpf.VariableSpec `ebpf:"filters_listed"`
 	HoldCpu          *ebpf.VariableSpec `ebpf:"hold_cpu"`
+	InCalls          *ebpf.VariableSpec `ebpf:"in_calls"`
 	LastWake         *ebpf.VariableSpec `ebpf:"last_wake"`
 	RootDenied       *ebpf.VariableSpec `ebpf:"root_denied"`
 	SelfTgid         *ebpf.VariableSpec `ebpf:"self_tgid"`
@@ -645,6 +647,7 @@ type fileVariables struct {
 	Epoch            *ebpf.Variable `ebpf:"epoch"`
 	FiltersListed    *ebpf.Variable `ebpf:"filters_listed"`
 	HoldCpu          *ebpf.Variable `ebpf:"hold_cpu"`
+	InCalls          *ebpf.Variable `ebpf:"in_calls"`
 	LastWake         *ebpf.Variable `ebpf:"last_wake"`
 	RootDenied       *ebpf.Variable `ebpf:"root_denied"`
 	SelfTgid         *ebpf.Variable `ebpf:"self_tgid"`
