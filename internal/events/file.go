@@ -53,10 +53,6 @@ const (
 	FileTypeRegular
 	FileTypeDirectory
 	FileTypeSymlink
-	FileTypeCharDevice
-	FileTypeBlockDevice
-	FileTypeFIFO
-	FileTypeSocket
 )
 
 func (t FileType) String() string {
@@ -67,14 +63,6 @@ func (t FileType) String() string {
 		return "dir"
 	case FileTypeSymlink:
 		return "symlink"
-	case FileTypeCharDevice:
-		return "char_device"
-	case FileTypeBlockDevice:
-		return "block_device"
-	case FileTypeFIFO:
-		return "fifo"
-	case FileTypeSocket:
-		return "socket"
 	}
 	return ""
 }

@@ -17,14 +17,14 @@ func TestFileMemory(t *testing.T) {
 
 func TestFileTypeNames(t *testing.T) {
 	names := map[string]bool{}
-	for kind := FileTypeRegular; kind <= FileTypeSocket; kind++ {
+	for kind := FileTypeRegular; kind <= FileTypeSymlink; kind++ {
 		if name := kind.String(); name == "" || names[name] {
 			t.Errorf("type %d is called %q", kind, name)
 		} else {
 			names[name] = true
 		}
 	}
-	for _, kind := range []FileType{FileTypeUnknown, FileTypeSocket + 1, 255} {
+	for _, kind := range []FileType{FileTypeUnknown, FileTypeSymlink + 1, 255} {
 		if name := kind.String(); name != "" {
 			t.Errorf("type %d is called %s", kind, name)
 		}
