@@ -65,8 +65,8 @@ func TestActs(t *testing.T) {
 		runs[act.Name] = r
 	}
 	balance := s.stop()
-	if lost := balance.Lost(); lost != 0 {
-		t.Errorf("%d events were lost: %v", lost, balance.Dropped)
+	if n := lost(balance); n != 0 {
+		t.Errorf("%d events were lost: %v", n, balance.Dropped)
 	}
 	lines, err := os.ReadFile(s.output)
 	if err != nil {

@@ -122,8 +122,8 @@ func TestContent(t *testing.T) {
 	if len(kinds) > 1 {
 		balance = s.stop()
 	}
-	if lost := balance.Lost(); lost != 0 {
-		t.Errorf("%d events were lost: %v", lost, balance.Dropped)
+	if n := lost(balance); n != 0 {
+		t.Errorf("%d events were lost: %v", n, balance.Dropped)
 	}
 	saysWhatServes(t, s, wanted)
 	docs := s.documents()
