@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/features"
 
+	"sensor/internal/events"
 	"sensor/vmtests/acts"
 )
 
@@ -65,6 +66,10 @@ func TestActs(t *testing.T) {
 		runs[act.Name] = r
 	}
 	balance := s.stop()
+	skipped := uint64(0) // programs, by a kernel that preempts them: at most that many acts can lack something
+	for _, n := range balance.Dropped[events.ReasonRecursion.String()] {
+		skipped += n
+	}
 	if n := lost(balance); n != 0 {
 		t.Errorf("%d events were lost: %v", n, balance.Dropped)
 	}
@@ -85,7 +90,11 @@ func TestActs(t *testing.T) {
 				}
 				return at.After(r.begin.Add(-clocks)) && at.Before(r.end.Add(clocks))
 			}))
-			if err := checkAct(r.Result, docs, blind); err != nil {
+			switch err := checkAct(r.Result, docs, blind); {
+			case err != nil && preemptible() && skipped > 0:
+				skipped--
+				t.Logf("the kernel skipped a program: %v", err)
+			case err != nil:
 				t.Error(err)
 			}
 			if !servesFailedExecs(t) {
