@@ -32,6 +32,7 @@ struct filtering {
 	__u32 denied;
 	__u64 hash; /* of the components so far, from the root */
 	__u64 component[COMPONENTS_MAX];
+	__u8 name[NAME_MAX_LEN]; /* too large for the stack */
 };
 
 /* One for each scratch slot; the loader sets max_entries. */
@@ -51,7 +52,6 @@ __noinline int filter_component(__u32 slot)
 {
 	struct filtering *f = bpf_map_lookup_elem(&filterings, &slot);
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &slot);
-	__u8 name[NAME_MAX_LEN];
 	__u64 hash = FNV_BASIS;
 	__u32 at, n, i;
 	long length;
@@ -64,11 +64,11 @@ __noinline int filter_component(__u32 slot)
 		return 1;
 	if (at > RECORD_MAX_LEN - NAME_MAX_LEN)
 		return 1;
-	length = bpf_probe_read_kernel_str(name, sizeof(name), &s->data[at]);
+	length = bpf_probe_read_kernel_str(f->name, sizeof(f->name), &s->data[at]);
 	if (length <= 0)
 		return 1;
-	for (i = 0; i < NAME_MAX_LEN && name[i]; i++)
-		hash = (hash ^ name[i]) * FNV_PRIME;
+	for (i = 0; i < NAME_MAX_LEN && f->name[i]; i++)
+		hash = (hash ^ f->name[i]) * FNV_PRIME;
 	f->component[n] = hash;
 	f->n = n + 1;
 	f->at = at + length;

@@ -113,7 +113,7 @@ static __noinline int wrote_first(struct write_key *key, struct change *ch)
 	w->root_dentry = (__u64)what.root_dentry;
 	actor_fill(&w->header, current_task());
 	stat_fill(&what.stat, inode);
-	error = tell(&what);
+	error = try_to_tell(&what);
 	w = bpf_map_lookup_elem(&writes, key);
 	if (error == FILTERED && w)
 		w->flags |= WRITES_FILTERED;

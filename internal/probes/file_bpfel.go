@@ -36,6 +36,7 @@ type fileFiltering struct {
 	Denied    uint32
 	Hash      uint64
 	Component [64]uint64
+	Name      [256]uint8
 }
 
 type fileFlag uint32
