@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,6 +59,10 @@ func command(t *testing.T, args ...string) *sensor {
 // start starts a sensor that writes documents to a file, and waits until its hooks live.
 func start(t *testing.T, args ...string) *sensor {
 	t.Helper()
+	if row() != "host" && !slices.Contains(args, "--kinds") && !slices.Contains(args, "-c") {
+		// An emulated machine takes many seconds to verify the programs of files; TestActs has them.
+		args = append(args, "--kinds", "exec,fork,exit,already_running,connect,accept,close")
+	}
 	s := command(t, args...)
 	s.output = filepath.Join(t.TempDir(), "events.ndjson")
 	out, err := os.Create(s.output)
