@@ -53,7 +53,7 @@ func TestActs(t *testing.T) {
 	// Room for a slow machine: from half a ring on long arguments are cut.
 	s := start(t, "--kinds", "exec,fork,exit,already_running,exec_failed,connect,accept,close,bind,listen,unix_connect,unix_accept,vsock_connect,vsock_accept,"+
 		"file_create,file_write,file_rename,file_delete,file_attributes",
-		"-c", configFile(t, "limits: {rings: {critical: 64MiB}, queue: {events: 65536, bytes: 512MiB}}"))
+		"-c", configFile(t, "limits: {rings: {critical: 64MiB, bulk: 64MiB}, queue: {events: 65536, bytes: 512MiB}}"))
 	ready := time.Now()
 	type run struct {
 		acts.Result
