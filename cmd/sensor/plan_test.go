@@ -135,8 +135,7 @@ func TestPlanFile(t *testing.T) {
 
 // TestEveryVariantIsUsed finds variants that no row picks: they are to be deleted.
 func TestEveryVariantIsUsed(t *testing.T) {
-	plans := readPlans(t)
-	delete(plans, "host")
+	plans := readPlans(t) // with the host's: no VM has the ctime tracepoints and lacks trampolines
 	used := map[string]bool{}
 	for _, plan := range plans {
 		for kind, variant := range plan {

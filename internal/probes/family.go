@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -73,9 +74,9 @@ func (f *family) attach(p program) error {
 	if err := p.checkPrototype(kernel); err != nil {
 		return fmt.Errorf("check %s: %w", p.name, err)
 	}
-	only := f.spec.Copy()
+	only := *f.spec // not Copy, which copies all the programs for each of them
 	only.Programs = map[string]*ebpf.ProgramSpec{p.name: f.spec.Programs[p.name].Copy()}
-	c, err := ebpf.NewCollectionWithOptions(only, ebpf.CollectionOptions{MapReplacements: f.shared.Maps, Cache: f.cache})
+	c, err := ebpf.NewCollectionWithOptions(&only, ebpf.CollectionOptions{MapReplacements: f.shared.Maps, Cache: f.cache})
 	if err != nil {
 		return fmt.Errorf("load %s: %w", p.name, err)
 	}
@@ -133,15 +134,25 @@ func (f *family) remove(name string) error {
 	return errors.Join(p.link.Close(), p.Close())
 }
 
-// detach takes the programs from their hooks. They can still be asked for their statistics.
+// detach takes the programs from their hooks. They can still be asked for their
+// statistics. All at once: the kernel lets each wait for a grace period.
 func (f *family) detach() error {
+	var wait sync.WaitGroup
+	var mu sync.Mutex
 	var errs []error
 	for _, p := range f.programs {
-		if p.link != nil {
-			errs = append(errs, p.link.Close())
-			p.link = nil
+		if p.link == nil {
+			continue
 		}
+		wait.Go(func() {
+			err := p.link.Close()
+			p.link = nil
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+		})
 	}
+	wait.Wait()
 	return errors.Join(errs...)
 }
 
