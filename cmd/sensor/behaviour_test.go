@@ -248,7 +248,8 @@ func TestDoctor(t *testing.T) {
 		if a.Works == (a.Reason != "") {
 			t.Errorf("%s by %s: works is %v, and the reason %q", a.Kind, a.Variant, a.Works, a.Reason)
 		}
-		if bare() && len(a.Hooks) > 0 && !strings.Contains(a.Reason, bareRows[row()]) {
+		absent := strings.HasPrefix(a.Kind, "file_") && strings.Contains(a.Reason, "not found") // a newer kernel's tracepoint
+		if bare() && len(a.Hooks) > 0 && !absent && !strings.Contains(a.Reason, bareRows[row()]) {
 			t.Errorf("%s by %s: the reason is not %q but %q", a.Kind, a.Variant, bareRows[row()], a.Reason)
 		}
 	}
@@ -256,6 +257,9 @@ func TestDoctor(t *testing.T) {
 		want := !bare() || kind.Name == events.KindAlreadyRunning.String()
 		if kind.Name == events.KindExecFailed.String() {
 			want = want && servesFailedExecs(t)
+		}
+		if row() == "6.1-arm64" && strings.HasPrefix(kind.Name, "file_") {
+			want = false // no trampolines on arm64 before Linux 6.4, and no ctime tracepoints before 6.13
 		}
 		if works[kind.Name] != want {
 			t.Errorf("kind %s is served on this host: %v", kind.Name, works[kind.Name])
