@@ -40,7 +40,8 @@ func TestActs(t *testing.T) {
 		*onlyActs = vmActs
 	}
 	list := slices.DeleteFunc(acts.List(t), func(act acts.Act) bool { return !regexp.MustCompile(*onlyActs).MatchString(act.Name) })
-	if !slices.ContainsFunc(diagnose().Kinds, func(a attempt) bool { return a.Kind == "file_write" && a.Works }) {
+	host := diagnose()
+	if !slices.ContainsFunc(host.Kinds, func(a attempt) bool { return a.Kind == "file_write" && a.Works }) {
 		t.Log("no files: TestPlan knows the rows")
 		list = slices.DeleteFunc(list, func(act acts.Act) bool { return strings.HasPrefix(act.Name, "file-") })
 	}
@@ -82,7 +83,7 @@ func TestActs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blind := blindHere(t)
+	blind := blindHere(t, host)
 	for _, act := range list {
 		t.Run(act.Name, func(t *testing.T) {
 			r := runs[act.Name]

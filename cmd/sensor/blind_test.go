@@ -53,11 +53,11 @@ func (b blind) list() []string {
 	return strings.Fields(b.fields)
 }
 
-// blindHere gives the blind spots of this host.
-func blindHere(t *testing.T) (here []blind) {
+// blindHere gives the blind spots of a host that was found to be so.
+func blindHere(t *testing.T, host diagnosis) (here []blind) {
 	t.Helper()
 	where := map[string]bool{}
-	for _, a := range diagnose().Kinds {
+	for _, a := range host.Kinds {
 		if a.Kind == "connect" && a.Works {
 			where[tracepoints] = a.Variant == "tracepoint"
 			break

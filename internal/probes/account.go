@@ -21,7 +21,7 @@ func (s *Source) account(emit func(*events.Event)) error {
 }
 
 // abandon accounts for what stays in a ring that cannot be read any more.
-func (s *Source) abandon(emit func(*events.Event)) error {
+func (s *Source) abandon(emit func(*events.Event)) {
 	for kind := range s.counters.programs {
 		// What was counted last may be older than what was received since.
 		if sent := s.counters.sent(kind); sent > s.received[kind] {
@@ -30,7 +30,6 @@ func (s *Source) abandon(emit func(*events.Event)) error {
 			s.tell(events.Loss{Kind: kind, Stage: events.ReasonReader, CPU: -1, Count: left}, emit)
 		}
 	}
-	return nil
 }
 
 // tell puts a loss into the stream.

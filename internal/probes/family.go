@@ -74,14 +74,11 @@ func (f *family) attach(p program) error {
 	if err := p.checkPrototype(kernel); err != nil {
 		return fmt.Errorf("check %s: %w", p.name, err)
 	}
-	only := *f.spec // not Copy, which copies all the programs for each of them
-	only.Programs = map[string]*ebpf.ProgramSpec{p.name: f.spec.Programs[p.name].Copy()}
-	c, err := ebpf.NewCollectionWithOptions(&only, ebpf.CollectionOptions{MapReplacements: f.shared.Maps, Cache: f.cache})
+	only, err := f.load(p.name)
 	if err != nil {
-		return fmt.Errorf("load %s: %w", p.name, err)
+		return err
 	}
-	loaded := &loadedProgram{Program: c.DetachProgram(p.name)}
-	c.Close()
+	loaded := &loadedProgram{Program: only}
 	switch p.typ {
 	case "iter":
 		loaded.link, err = link.AttachIter(link.IterOptions{Program: loaded.Program})
@@ -112,16 +109,26 @@ func (f *family) attach(p program) error {
 	return nil
 }
 
-// run runs a program that has no hook, once, in this thread.
-func (f *family) run(name string) error {
-	only := f.spec.Copy()
+// load loads one program of the object, with the maps that all its programs share.
+func (f *family) load(name string) (*ebpf.Program, error) {
+	only := *f.spec // not Copy, which copies all the programs for each of them
 	only.Programs = map[string]*ebpf.ProgramSpec{name: f.spec.Programs[name].Copy()}
-	c, err := ebpf.NewCollectionWithOptions(only, ebpf.CollectionOptions{MapReplacements: f.shared.Maps, Cache: f.cache})
+	c, err := ebpf.NewCollectionWithOptions(&only, ebpf.CollectionOptions{MapReplacements: f.shared.Maps, Cache: f.cache})
 	if err != nil {
-		return fmt.Errorf("load %s: %w", name, err)
+		return nil, fmt.Errorf("load %s: %w", name, err)
 	}
 	defer c.Close()
-	if _, err := c.Programs[name].Run(&ebpf.RunOptions{}); err != nil {
+	return c.DetachProgram(name), nil
+}
+
+// run runs a program that has no hook, once, in this thread.
+func (f *family) run(name string) error {
+	p, err := f.load(name)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if _, err := p.Run(&ebpf.RunOptions{}); err != nil {
 		return fmt.Errorf("run %s: %w", name, err)
 	}
 	return nil

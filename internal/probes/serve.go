@@ -45,7 +45,7 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 				service.Err = fmt.Errorf("variant %s: %w", v.name, err)
 				break
 			}
-			if fresh && name != "" {
+			if fresh {
 				attached = append(attached, name)
 			}
 		}

@@ -254,7 +254,9 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 		case errors.Is(err, ringbuf.ErrFlushed):
 			continue // ctx has ended
 		default:
-			return errors.Join(fmt.Errorf("read ring: %w", err), s.stop(), s.account(emit), s.abandon(emit))
+			err = errors.Join(fmt.Errorf("read ring: %w", err), s.stop(), s.account(emit))
+			s.abandon(emit)
+			return err
 		}
 		if time.Since(counted) >= heartbeat {
 			counted = time.Now()

@@ -36,12 +36,6 @@ func sum(path string, bytes int) map[string]any {
 }
 
 func TestCheckFiles(t *testing.T) {
-	with := func(d ...map[string]any) func([]map[string]any) []map[string]any {
-		return func(docs []map[string]any) []map[string]any { return append(docs, d...) }
-	}
-	replace := func(n int, d ...map[string]any) func([]map[string]any) []map[string]any {
-		return func(docs []map[string]any) []map[string]any { return slices.Replace(docs, n, n+1, d...) }
-	}
 	for _, test := range []struct {
 		name   string
 		change func([]map[string]any) []map[string]any

@@ -23,14 +23,18 @@ func connection(action string, port int, transport, community string) map[string
 	return d
 }
 
+// with makes a change of documents: these come last.
+func with(d ...map[string]any) func([]map[string]any) []map[string]any {
+	return func(docs []map[string]any) []map[string]any { return append(docs, d...) }
+}
+
+// replace makes a change of documents: these are there in place of the n-th.
+func replace(n int, d ...map[string]any) func([]map[string]any) []map[string]any {
+	return func(docs []map[string]any) []map[string]any { return slices.Replace(docs, n, n+1, d...) }
+}
+
 func TestCheckConnections(t *testing.T) {
 	const attempt, end = "connection_attempted", "disconnect_received"
-	with := func(d ...map[string]any) func([]map[string]any) []map[string]any {
-		return func(docs []map[string]any) []map[string]any { return append(docs, d...) }
-	}
-	replace := func(n int, d ...map[string]any) func([]map[string]any) []map[string]any {
-		return func(docs []map[string]any) []map[string]any { return slices.Replace(docs, n, n+1, d...) }
-	}
 	for _, test := range []struct {
 		name   string
 		change func([]map[string]any) []map[string]any

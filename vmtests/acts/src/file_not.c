@@ -171,14 +171,13 @@ static void private_mapping(void)
 	close_file(fd);
 }
 
-/* Shared, but for reading; and from a descriptor that is no more than that. */
-static void read_mapping(void)
+static void map_for_reading(int flags)
 {
 	char *at;
 	int fd;
 
 	given("old.txt", "hello");
-	fd = open_file("old.txt", O_RDONLY);
+	fd = open_file("old.txt", flags);
 	at = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED || *at != 'h')
 		die("map a file");
@@ -186,19 +185,16 @@ static void read_mapping(void)
 	close_file(fd);
 }
 
+/* Shared, but for reading; and from a descriptor that is no more than that. */
+static void read_mapping(void)
+{
+	map_for_reading(O_RDONLY);
+}
+
 /* It could be made writable, and is not. */
 static void read_mapping_of_writer(void)
 {
-	char *at;
-	int fd;
-
-	given("old.txt", "hello");
-	fd = open_file("old.txt", O_RDWR);
-	at = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
-	if (at == MAP_FAILED || *at != 'h')
-		die("map a file");
-	munmap(at, 4096);
-	close_file(fd);
+	map_for_reading(O_RDWR);
 }
 
 /* Neither file, directory nor symbolic link. */
