@@ -32,11 +32,7 @@ int BPF_PROG(file_written, struct file *file, const char *buf, __u64 size, void 
 
 	if (result <= 0 || stopped || (file->f_inode->i_mode & S_IFMT) != S_IFREG)
 		return 0;
-	key.inode = file->f_inode->i_ino;
-	key.device = file->f_inode->i_sb->s_dev;
-	key.generation = file->f_inode->i_generation;
-	key.tgid = actor_tgid();
-	key.pad = 0;
+	key_read(&key, file->f_inode);
 	w = bpf_map_lookup_elem(&writes, &key);
 	if (!w)
 		return file_changed(file, result, 1, 0);
@@ -117,13 +113,19 @@ int BPF_PROG(allocated, struct file *file, int mode, __s64 offset, __s64 size, i
 #define MAP_SHARED 1
 #define MAP_SHARED_VALIDATE 3
 
+/* Whether what is stored into such a mapping is stored into the file. */
+static __always_inline bool stores_shared(__u64 prot, __u64 flags)
+{
+	__u64 type = flags & MAP_TYPE;
+
+	return prot & PROT_WRITE && (type == MAP_SHARED || type == MAP_SHARED_VALIDATE);
+}
+
 /* int security_mmap_file(file, prot, flags): what is stored there later passes no hook. */
 SEC("fexit/security_mmap_file")
 int BPF_PROG(mapped, struct file *file, unsigned long prot, unsigned long flags, int result)
 {
-	unsigned long type = flags & MAP_TYPE;
-
-	if (result || !(prot & PROT_WRITE) || (type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
+	if (result || !stores_shared(prot, flags))
 		return 0;
 	if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
 		return 0;
@@ -179,8 +181,6 @@ int BPF_PROG(truncated, void *idmap, void *dentry, __s64 size, unsigned int attr
 {
 	return file_truncated(file, result);
 }
-
-/* ---- asynchronous writes: begun by the owner, ended anywhere ---- */
 
 /* Adds to what the process has written to the file; its first write was told when it began. */
 static __always_inline int ended_later(struct file *file, __u32 tgid, __s64 result)

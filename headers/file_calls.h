@@ -6,8 +6,6 @@
 #ifndef SENSOR_FILE_CALLS_H
 #define SENSOR_FILE_CALLS_H
 
-/* ---- what a call was given, at its end ---- */
-
 struct pt_regs___x86 {
 	unsigned long di, si, dx, r10, r8, orig_ax;
 } __attribute__((preserve_access_index));
@@ -59,8 +57,6 @@ static __always_inline __u64 argument(int n)
 	return x86->r8;
 }
 
-/* ---- content ---- */
-
 /* Since Linux 6.2 a pointer can be given its type, and be followed without a call for each step. */
 extern void *bpf_rdonly_cast(const void *pointer, __u32 type) __weak __ksym;
 
@@ -103,11 +99,7 @@ static __always_inline int descriptor_changed(__u32 descriptor, __s64 bytes, __u
 		file = bpf_rdonly_cast(file, bpf_core_type_id_kernel(struct file));
 		if ((file->f_inode->i_mode & S_IFMT) != S_IFREG)
 			return 0;
-		key.inode = file->f_inode->i_ino;
-		key.device = file->f_inode->i_sb->s_dev;
-		key.generation = file->f_inode->i_generation;
-		key.tgid = actor_tgid();
-		key.pad = 0;
+		key_read(&key, file->f_inode);
 		w = bpf_map_lookup_elem(&writes, &key);
 		if (w) {
 			add(w, bytes, number, 0);
@@ -117,23 +109,23 @@ static __always_inline int descriptor_changed(__u32 descriptor, __s64 bytes, __u
 	return file_changed(file, bytes, number, 0);
 }
 
-#define WRITES(name, call, descriptor, number)						\
+#define WRITES(name, call, descriptor)							\
 	SEC("tracepoint/syscalls/sys_exit_" #call)					\
 	int name(struct syscall_exit *ctx)						\
 	{										\
 		if (ctx->result <= 0)							\
 			return 0;							\
-		return descriptor_changed(argument(descriptor), ctx->result, number);	\
+		return descriptor_changed(argument(descriptor), ctx->result, 1);	\
 	}
 
-WRITES(write_exit, write, 0, 1)
-WRITES(pwrite_exit, pwrite64, 0, 1)
-WRITES(writev_exit, writev, 0, 1)
-WRITES(pwritev_exit, pwritev, 0, 1)
-WRITES(pwritev2_exit, pwritev2, 0, 1)
-WRITES(sendfile_exit, sendfile64, 0, 1)
-WRITES(splice_exit, splice, 2, 1)
-WRITES(copy_exit, copy_file_range, 2, 1)
+WRITES(write_exit, write, 0)
+WRITES(pwrite_exit, pwrite64, 0)
+WRITES(writev_exit, writev, 0)
+WRITES(pwritev_exit, pwritev, 0)
+WRITES(pwritev2_exit, pwritev2, 0)
+WRITES(sendfile_exit, sendfile64, 0)
+WRITES(splice_exit, splice, 2)
+WRITES(copy_exit, copy_file_range, 2)
 
 SEC("tracepoint/syscalls/sys_exit_ftruncate")
 int ftruncate_exit(struct syscall_exit *ctx)
@@ -152,10 +144,9 @@ int fallocate_exit(struct syscall_exit *ctx)
 SEC("tracepoint/syscalls/sys_exit_mmap")
 int mmap_exit(struct syscall_exit *ctx)
 {
-	__u64 type = argument(3) & MAP_TYPE;
 	struct file *file;
 
-	if (stopped || (__u64)ctx->result > -4096UL || argument(3) & MAP_ANONYMOUS || !(argument(2) & PROT_WRITE) || (type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
+	if (stopped || (__u64)ctx->result > -4096UL || argument(3) & MAP_ANONYMOUS || !stores_shared(argument(2), argument(3)))
 		return 0;
 	file = file_at(argument(4));
 	if (!file || !(BPF_CORE_READ(file, f_mode) & FMODE_WRITE))
@@ -238,8 +229,6 @@ int dup3_enter(struct syscall_enter *ctx)
 {
 	return descriptor_ends(ctx->args[1]);
 }
-
-/* ---- open ---- */
 
 #define O_TRUNC 01000
 #define FMODE_PATH 0x4000

@@ -132,9 +132,6 @@ struct inode___names {
 		struct hlist_node *first;
 	} i_dentry;
 } __attribute__((preserve_access_index));
-union dentry_u {
-	struct hlist_node d_alias;
-} __attribute__((preserve_access_index));
 struct dentry___alias {
 	struct hlist_node d_alias;
 } __attribute__((preserve_access_index));

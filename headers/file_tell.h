@@ -94,11 +94,9 @@ static __always_inline bool is_filtered(struct subject *what, struct record *r, 
 	return !what->original_dir || path_denied(slot, sizeof(*r) + r->tails[TAIL_PATH], r->tails[TAIL_ORIGINAL]);
 }
 
-/*
- * Sends one record. Counts it as generated, and as dropped if it cannot be sent.
- */
 enum told { TOLD, TOLD_NOT, FILTERED };
 
+/* Sends one record. Counts it as generated, and as dropped if it cannot be sent. */
 static __noinline int try_to_tell(struct subject *what)
 {
 	struct counters *c;
