@@ -29,6 +29,9 @@ type Event struct {
 	Network *Network // connect, accept, close, bind, listen: between whom
 	Local   *Local   // unix_connect, vsock_accept and so on: likewise
 	File    *File    // file_create, file_write and so on: what happened to it
+	Words   *Words   // in place of the kind's own
+	Account *Account // authentication, session, iam, configuration: whose
+	Audit   *Audit   // the audit records themselves, where they are asked for
 	Loss    *Loss    // events_lost
 }
 
@@ -49,6 +52,12 @@ func (e *Event) Size() int {
 	}
 	if e.File != nil {
 		size += e.File.memory()
+	}
+	if e.Account != nil {
+		size += e.Account.memory()
+	}
+	if e.Audit != nil {
+		size += e.Audit.memory()
 	}
 	return size
 }
@@ -102,6 +111,13 @@ type Loss struct {
 	Last  time.Time
 }
 
+// Words are the ECS words of an event whose kind does not fix them.
+type Words struct {
+	Category []string // event.category
+	Type     []string // event.type
+	Action   string   // event.action
+}
+
 // Source turns what the kernel tells into events.
 type Source interface {
 	// Name is event.provider.
@@ -112,6 +128,21 @@ type Source interface {
 	// Run emits until ctx ends, then drains what is left and returns.
 	Run(ctx context.Context, emit func(*Event)) error
 	Close() error
+}
+
+// Planner is a source that can say how it serves each kind.
+type Planner interface {
+	// Plan lists the attempts that Open made, in order: for each kind the
+	// variants that failed and then the one that serves.
+	Plan() []Service
+}
+
+// Service is one attempt to serve a kind by one of a source's variants.
+type Service struct {
+	Kind    Kind
+	Variant string
+	Hooks   []string // what it hangs on: tp_btf/sched_process_exec, audit/execve
+	Err     error    // why it does not serve; nil if it does
 }
 
 // Enricher completes an event in place. It never blocks on network or disk.

@@ -26,6 +26,9 @@ type File struct {
 	Size              uint64
 	Modified, Changed time.Time // mtime and ctime
 
+	Hashes  []Hash // of the content, where they are asked for
+	Offline bool   // file_integrity: it happened while the sensor was off, or could not see
+
 	Writes    Writes // file_write: since the last event of this file
 	Summary   bool   // file_write: it sums up, and is not the first write
 	Exchanged bool   // file_rename: both paths were there and have changed places
@@ -35,7 +38,16 @@ type File struct {
 // memory is a rough count of the bytes that the file keeps in memory. Names of
 // users are shared.
 func (f *File) memory() int {
-	return int(unsafe.Sizeof(*f)) + len(f.Path.Name) + len(f.Original.Name) + len(f.Target)
+	return int(unsafe.Sizeof(*f)) + len(f.Path.Name) + len(f.Original.Name) + len(f.Target) + len(f.Hashes)*hashMemory
+}
+
+// hashMemory is what a hash takes: 64 bytes as hexadecimal digits, and the structure.
+const hashMemory = 160
+
+// Hash of a file's content.
+type Hash struct {
+	Algorithm string // md5, sha256, blake2b_256, as in file.hash
+	Hex       string // in lower case
 }
 
 // Writes counts what was written to a file.

@@ -31,6 +31,15 @@ const (
 	KindFileDelete
 	KindFileAttributes
 
+	KindUIDChange
+	KindGIDChange
+	KindSessionIDChange
+	KindAuthentication
+	KindSession
+	KindIAM
+	KindConfiguration
+	KindAudit
+	KindFileIntegrity
 	KindEventsLost
 	KindCount // not a kind: how many there are
 )
@@ -45,6 +54,7 @@ const (
 )
 
 // Traits of a kind: its name, its ECS words, and whether it is on by default.
+// Words that differ from event to event are empty; they are in [Event.Words].
 type Traits struct {
 	Name     string
 	Category string // event.category
@@ -54,29 +64,40 @@ type Traits struct {
 	Class    Class
 	Default  bool
 	Internal bool // about the sensor itself: always on, in no configuration
+	// Companion: taken from a source that is open for the sake of another kind. Of itself it opens none unless it is required.
+	Companion bool
 }
 
 var traits = [KindCount]Traits{
-	KindExec:           {Name: "exec", Category: "process", Type: "start", Action: "exec", Dataset: "process", Class: ClassCritical, Default: true},
-	KindFork:           {Name: "fork", Category: "process", Type: "start", Action: "fork", Dataset: "process", Class: ClassCritical, Default: true},
-	KindExit:           {Name: "exit", Category: "process", Type: "end", Action: "end", Dataset: "process", Class: ClassCritical, Default: true},
-	KindAlreadyRunning: {Name: "already_running", Category: "process", Type: "info", Action: "already_running", Dataset: "process", Class: ClassCritical, Default: true},
-	KindExecFailed:     {Name: "exec_failed", Category: "process", Type: "info", Action: "exec", Dataset: "process", Class: ClassCritical},
-	KindConnect:        {Name: "connect", Category: "network", Type: "start", Action: "connection_attempted", Dataset: "network", Class: ClassBulk, Default: true},
-	KindAccept:         {Name: "accept", Category: "network", Type: "start", Action: "connection_accepted", Dataset: "network", Class: ClassBulk, Default: true},
-	KindClose:          {Name: "close", Category: "network", Type: "end", Action: "disconnect_received", Dataset: "network", Class: ClassBulk, Default: true},
-	KindBind:           {Name: "bind", Category: "network", Type: "start", Action: "bound-socket", Dataset: "network", Class: ClassBulk},
-	KindListen:         {Name: "listen", Category: "network", Type: "start", Action: "listen-for-connections", Dataset: "network", Class: ClassBulk},
-	KindUnixConnect:    {Name: "unix_connect", Category: "network", Type: "start", Action: "connected-to", Dataset: "network", Class: ClassBulk},
-	KindUnixAccept:     {Name: "unix_accept", Category: "network", Type: "start", Action: "accepted-connection-from", Dataset: "network", Class: ClassBulk},
-	KindVsockConnect:   {Name: "vsock_connect", Category: "network", Type: "start", Action: "connected-to", Dataset: "network", Class: ClassBulk},
-	KindVsockAccept:    {Name: "vsock_accept", Category: "network", Type: "start", Action: "accepted-connection-from", Dataset: "network", Class: ClassBulk},
-	KindFileCreate:     {Name: "file_create", Category: "file", Type: "creation", Action: "creation", Dataset: "file", Class: ClassBulk, Default: true},
-	KindFileWrite:      {Name: "file_write", Category: "file", Type: "change", Action: "modification", Dataset: "file", Class: ClassBulk, Default: true},
-	KindFileRename:     {Name: "file_rename", Category: "file", Type: "change", Action: "rename", Dataset: "file", Class: ClassBulk, Default: true},
-	KindFileDelete:     {Name: "file_delete", Category: "file", Type: "deletion", Action: "deletion", Dataset: "file", Class: ClassBulk, Default: true},
-	KindFileAttributes: {Name: "file_attributes", Category: "file", Type: "change", Action: "attributes_modified", Dataset: "file", Class: ClassBulk},
-	KindEventsLost:     {Name: "events_lost", Type: "info", Action: "events_lost", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
+	KindExec:            {Name: "exec", Category: "process", Type: "start", Action: "exec", Dataset: "process", Class: ClassCritical, Default: true},
+	KindFork:            {Name: "fork", Category: "process", Type: "start", Action: "fork", Dataset: "process", Class: ClassCritical, Default: true},
+	KindExit:            {Name: "exit", Category: "process", Type: "end", Action: "end", Dataset: "process", Class: ClassCritical, Default: true},
+	KindAlreadyRunning:  {Name: "already_running", Category: "process", Type: "info", Action: "already_running", Dataset: "process", Class: ClassCritical, Default: true},
+	KindExecFailed:      {Name: "exec_failed", Category: "process", Type: "info", Action: "exec", Dataset: "process", Class: ClassCritical},
+	KindConnect:         {Name: "connect", Category: "network", Type: "start", Action: "connection_attempted", Dataset: "network", Class: ClassBulk, Default: true},
+	KindAccept:          {Name: "accept", Category: "network", Type: "start", Action: "connection_accepted", Dataset: "network", Class: ClassBulk, Default: true},
+	KindClose:           {Name: "close", Category: "network", Type: "end", Action: "disconnect_received", Dataset: "network", Class: ClassBulk, Default: true},
+	KindBind:            {Name: "bind", Category: "network", Type: "start", Action: "bound-socket", Dataset: "network", Class: ClassBulk},
+	KindListen:          {Name: "listen", Category: "network", Type: "start", Action: "listen-for-connections", Dataset: "network", Class: ClassBulk},
+	KindUnixConnect:     {Name: "unix_connect", Category: "network", Type: "start", Action: "connected-to", Dataset: "network", Class: ClassBulk},
+	KindUnixAccept:      {Name: "unix_accept", Category: "network", Type: "start", Action: "accepted-connection-from", Dataset: "network", Class: ClassBulk},
+	KindVsockConnect:    {Name: "vsock_connect", Category: "network", Type: "start", Action: "connected-to", Dataset: "network", Class: ClassBulk},
+	KindVsockAccept:     {Name: "vsock_accept", Category: "network", Type: "start", Action: "accepted-connection-from", Dataset: "network", Class: ClassBulk},
+	KindFileCreate:      {Name: "file_create", Category: "file", Type: "creation", Action: "creation", Dataset: "file", Class: ClassBulk, Default: true},
+	KindFileWrite:       {Name: "file_write", Category: "file", Type: "change", Action: "modification", Dataset: "file", Class: ClassBulk, Default: true},
+	KindFileRename:      {Name: "file_rename", Category: "file", Type: "change", Action: "rename", Dataset: "file", Class: ClassBulk, Default: true},
+	KindFileDelete:      {Name: "file_delete", Category: "file", Type: "deletion", Action: "deletion", Dataset: "file", Class: ClassBulk, Default: true},
+	KindFileAttributes:  {Name: "file_attributes", Category: "file", Type: "change", Action: "attributes_modified", Dataset: "file", Class: ClassBulk},
+	KindUIDChange:       {Name: "uid_change", Category: "process", Type: "change", Action: "uid_change", Dataset: "process", Class: ClassCritical, Default: true, Companion: true},
+	KindGIDChange:       {Name: "gid_change", Category: "process", Type: "change", Action: "gid_change", Dataset: "process", Class: ClassCritical, Default: true, Companion: true},
+	KindSessionIDChange: {Name: "session_id_change", Category: "process", Type: "change", Action: "session_id_change", Dataset: "process", Class: ClassCritical, Default: true, Companion: true},
+	KindAuthentication:  {Name: "authentication", Category: "authentication", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
+	KindSession:         {Name: "session", Category: "session", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
+	KindIAM:             {Name: "iam", Category: "iam", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
+	KindConfiguration:   {Name: "configuration", Category: "configuration", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
+	KindAudit:           {Name: "audit", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
+	KindFileIntegrity:   {Name: "file_integrity", Category: "file", Dataset: "file", Class: ClassBulk},
+	KindEventsLost:      {Name: "events_lost", Type: "info", Action: "events_lost", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
 }
 
 // Kinds lists every kind, in order.

@@ -12,17 +12,8 @@ import (
 	"sensor/internal/events"
 )
 
-// Service is one attempt to serve a kind by one of its variants.
-type Service struct {
-	Kind    events.Kind
-	Variant string
-	Hooks   []string // as tp_btf/sched_process_exec
-	Err     error    // why it does not serve; nil if it does
-}
-
-// Plan lists the attempts that Open made, in order: for each kind the variants
-// that failed and then the one that serves.
-func (s *Source) Plan() []Service { return s.plan }
+// Plan implements [events.Planner].
+func (s *Source) Plan() []events.Service { return s.plan }
 
 // serve attaches the first variant of the row that the kernel takes, or all of
 // them if every variant is to be tried.
@@ -30,7 +21,7 @@ func (s *Source) serve(row kindRow, known map[string]program) error {
 	var errs []error
 	served := false
 	for _, v := range row.variants {
-		service := Service{Kind: row.kind, Variant: v.name}
+		service := events.Service{Kind: row.kind, Variant: v.name}
 		var serving, attached []string
 		for _, step := range v.programs {
 			if known[alternatives(step)[0]].counts && !s.options.FileCounts {

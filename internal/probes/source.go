@@ -67,7 +67,7 @@ type Source struct {
 	reader   *rings
 	rows     map[events.Kind]kindRow
 	watched  map[string]bool // programs whose misses are counted
-	plan     []Service
+	plan     []events.Service
 	// nil unless file_write is served
 	summaries *summaries
 	received  [events.KindCount]uint64 // records, also those that could not be decoded

@@ -5,6 +5,7 @@ package probes
 import (
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -441,7 +442,7 @@ func TestSummaryAtTheEndOfUnknownFile(t *testing.T) {
 	s.tells(s.due(s.first+interval, testClock))()
 	e := s.tells(s.rest(testClock))(wrote(10, 1))
 	want := events.File{Inode: s.key.Inode, Major: 8, Minor: 3, Summary: true, Writes: wrote(10, 1)}
-	if *e.File != want {
+	if !reflect.DeepEqual(*e.File, want) {
 		t.Errorf("file %+v, want %+v", *e.File, want)
 	}
 }
