@@ -115,7 +115,7 @@ func (r *rig) run(ctx context.Context, run func(ctx context.Context, emit func(*
 
 func (r *rig) runAll(ctx context.Context, sources ...events.Source) error {
 	r.t.Helper()
-	err := New(r.Options).Run(ctx, sources)
+	err := New(r.Options).Run(ctx, &Plan{Sources: sources})
 	synctest.Wait()
 	r.check()
 	return err

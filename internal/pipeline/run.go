@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -24,6 +25,8 @@ type Options struct {
 	// Keep decides after enrichment which events are wanted. The others are counted as filtered.
 	Keep func(*events.Event) bool
 	Sink events.Sink
+	// Required kinds end the run if nobody serves them any more.
+	Required []events.Kind
 
 	QueueEvents int
 	QueueBytes  int64
@@ -57,10 +60,12 @@ func New(options Options) *Pipeline {
 // errGrace says that the sink was not waited for any longer.
 var errGrace = errors.New("the output takes no events")
 
-// Run runs the sources until ctx ends, a source fails, or the other end of the
-// sink is gone (EPIPE); then it drains them and gives the sink its grace. When
-// it returns, the ledger is final.
-func (p *Pipeline) Run(ctx context.Context, sources []events.Source) error {
+// Run runs the plan until ctx ends, a source has nothing more to tell, nobody
+// serves a required kind any more, or the other end of the sink is gone
+// (EPIPE); then it drains the sources and gives the sink its grace. What a
+// source served that fails, others take over. When Run returns, the ledger is
+// final; the caller closes the plan.
+func (p *Pipeline) Run(ctx context.Context, plan *Plan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// The writer outlives ctx: it ends when the queue has run dry, or with its grace.
@@ -71,17 +76,38 @@ func (p *Pipeline) Run(ctx context.Context, sources []events.Source) error {
 		written <- p.write(writing, cancel)
 	}()
 
-	var running sync.WaitGroup
-	errs := make([]error, len(sources), len(sources)+1)
-	for i, source := range sources {
-		running.Go(func() {
-			defer cancel()
-			if err := source.Run(ctx, p.emit); err != nil {
-				errs[i] = fmt.Errorf("run source %s: %w", source.Name(), err)
-			}
-		})
+	type end struct {
+		source events.Source
+		err    error
 	}
-	running.Wait()
+	ends := make(chan end)
+	running := 0
+	run := func(sources []events.Source) {
+		for _, source := range sources {
+			running++
+			go func() { ends <- end{source, source.Run(ctx, p.emit)} }()
+		}
+	}
+	run(plan.Sources)
+	var errs []error
+	for running > 0 {
+		ended := <-ends
+		running--
+		switch {
+		case ended.err == nil:
+			cancel()
+		case ctx.Err() != nil:
+			errs = append(errs, fmt.Errorf("run source %s: %w", ended.source.Name(), ended.err))
+		default:
+			heirs, err := p.fall(plan, ended.source, ended.err)
+			if err != nil {
+				errs = append(errs, err)
+			}
+			if run(heirs); running == 0 || errors.Is(err, errRequired) {
+				cancel()
+			}
+		}
+	}
 
 	p.mu.Lock()
 	p.ended = true
@@ -90,6 +116,34 @@ func (p *Pipeline) Run(ctx context.Context, sources []events.Source) error {
 	grace := time.AfterFunc(p.options.Grace, func() { giveUp(errGrace) })
 	defer grace.Stop()
 	return errors.Join(append(errs, <-written)...)
+}
+
+// errRequired says that nobody serves a required kind any more.
+var errRequired = errors.New("a required kind is not served any more")
+
+// fall has others take over what a source served that has failed with the given
+// error. What nobody takes over is an error.
+func (p *Pipeline) fall(plan *Plan, failed events.Source, cause error) (heirs []events.Source, err error) {
+	cause = fmt.Errorf("run source %s: %w", failed.Name(), cause)
+	reasons := len(plan.Reasons)
+	heirs, orphans, err := plan.replace(failed)
+	names := make([]string, len(heirs))
+	for i, heir := range heirs {
+		names[i] = heir.Name()
+	}
+	p.options.Log.Error("a source has failed", "source", failed.Name(), "error", cause, "taken_over_by", names, "not_served", orphans)
+	for _, reason := range plan.Reasons[reasons:] {
+		p.options.Log.Warn("source is incomplete", "error", reason)
+	}
+	if err == nil && len(orphans) == 0 {
+		return heirs, nil
+	}
+	for _, kind := range orphans {
+		if slices.Contains(p.options.Required, kind) {
+			err = errors.Join(err, fmt.Errorf("%w: %s", errRequired, kind))
+		}
+	}
+	return heirs, errors.Join(cause, err)
 }
 
 // emit completes an event and queues it, or counts why not.

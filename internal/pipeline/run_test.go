@@ -177,27 +177,26 @@ func TestTwoSources(t *testing.T) {
 	})
 }
 
-// A source that fails ends the others, and nothing of either is lost.
-func TestSourceFails(t *testing.T) {
+// Sources that fail while they drain lose nothing, and each says why.
+func TestSourcesFailInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		broken, worse := errors.New("broken"), errors.New("worse")
-		err := r.runAll(t.Context(),
-			&source{name: "one", run: func(_ context.Context, emit func(*events.Event)) error {
-				emit(r.exec(0))
-				time.Sleep(time.Minute)
-				return broken
-			}},
-			&source{name: "two", run: func(ctx context.Context, emit func(*events.Event)) error {
+		fails := func(err error) func(context.Context, func(*events.Event)) error {
+			return func(ctx context.Context, emit func(*events.Event)) error {
 				emit(r.exec(0))
 				<-ctx.Done()
 				emit(r.exec(0))
-				return worse
-			}})
+				return err
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := r.runAll(ctx, &source{name: "one", run: fails(broken)}, &source{name: "two", run: fails(worse)})
 		if !errors.Is(err, broken) || !errors.Is(err, worse) || !strings.Contains(err.Error(), "run source one: broken") {
 			t.Errorf("got error %v", err)
 		}
-		r.want("generated exec 3, delivered exec 3")
+		r.want("generated exec 4, delivered exec 4")
 	})
 }
 
