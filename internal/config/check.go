@@ -23,6 +23,12 @@ func (s Schema) check(c Config) []*Error {
 	k.paths(c.Filters.Paths)
 	k.env(c.Process.Env)
 	between(&k, "file.summary_interval", c.File.SummaryInterval, time.Second, 24*time.Hour)
+	k.twice("audit.rules", c.Audit.Rules)
+	for i, file := range c.Audit.Rules {
+		k.file(fmt.Sprintf("audit.rules[%d]", i), file)
+	}
+	between(&k, "sockdiag.interval", c.SockDiag.Interval, 100*time.Millisecond, time.Hour)
+	k.inotify(c.Inotify, s.Hashes)
 	k.dataStream(c.Output.DataStream)
 	k.limits(c.Limits)
 	k.short("host.id", c.Host.ID)
@@ -89,6 +95,28 @@ func (k *checker) absolute(key string, paths []string) {
 		case path.Clean(text) != text:
 			k.report(at, "%s is longer than it has to be (want %s)", quote(text), quote(path.Clean(text)))
 		}
+	}
+}
+
+func (k *checker) inotify(c Inotify, hashes []string) {
+	k.absolute("inotify.paths", c.Paths)
+	k.twice("inotify.hashes", c.Hashes)
+	for i, name := range c.Hashes {
+		if !slices.Contains(hashes, name) {
+			k.report(fmt.Sprintf("inotify.hashes[%d]", i), "%s", unknown("hash", name, hashes))
+		}
+	}
+	between(k, "inotify.max_file_size", c.MaxFileSize, 0, 1024*GiB)
+	between(k, "inotify.rate", c.Rate, MiB, 64*GiB)
+	if c.Baseline != "" {
+		k.file("inotify.baseline", c.Baseline)
+	}
+}
+
+// file holds the name of a file to one that means the same from every directory.
+func (k *checker) file(key, name string) {
+	if !path.IsAbs(name) {
+		k.report(key, "%s is not an absolute path", quote(name))
 	}
 }
 

@@ -19,6 +19,9 @@ type Config struct {
 	Filters  Filters         `yaml:"filters"`
 	Process  Process         `yaml:"process"`
 	File     File            `yaml:"file"`
+	Audit    Audit           `yaml:"audit"`
+	SockDiag SockDiag        `yaml:"sockdiag"`
+	Inotify  Inotify         `yaml:"inotify"`
 	Privacy  Privacy         `yaml:"privacy"`
 	Output   Output          `yaml:"output"`
 	Limits   Limits          `yaml:"limits"`
@@ -54,6 +57,28 @@ type Process struct {
 type File struct {
 	SummaryInterval time.Duration `yaml:"summary_interval"` // of a file that is being written; default 60 s
 	Counts          bool          `yaml:"counts"`           // summaries say how many bytes and writes; default true
+}
+
+// Audit configures the source that reads the kernel's audit records.
+type Audit struct {
+	Rules  []string `yaml:"rules"`  // files of rules as auditctl has them, loaded beside the sensor's own; default: none
+	Beside bool     `yaml:"beside"` // rules are also added where another program reads audit, whose log then has their events
+	Raw    bool     `yaml:"raw"`    // events also have the records' own fields, as auditd.*
+}
+
+// SockDiag configures the source that asks the kernel which sockets there are.
+type SockDiag struct {
+	Interval time.Duration `yaml:"interval"` // between two questions; default 1 s
+}
+
+// Inotify configures the source that watches files and their content.
+type Inotify struct {
+	Paths       []string `yaml:"paths"`         // files and directories; default: none
+	Recursive   bool     `yaml:"recursive"`     // also what is below; default true
+	Hashes      []string `yaml:"hashes"`        // of the content; default sha256
+	MaxFileSize Size     `yaml:"max_file_size"` // no hash of larger files; default 100 MiB
+	Rate        Size     `yaml:"rate"`          // how much is hashed in a second at most; default 50 MiB
+	Baseline    string   `yaml:"baseline"`      // file that keeps the state between two runs; default /var/lib/sensor/baseline
 }
 
 // Privacy configures what is kept out of events.
@@ -121,6 +146,7 @@ type KindDefault struct {
 type Schema struct {
 	Kinds   []KindDefault
 	Sources []string // in the default order of preference
+	Hashes  []string // that a source can compute
 }
 
 // Default returns the configuration of an empty file. The caller owns it.
@@ -130,10 +156,16 @@ func (s Schema) Default() Config {
 		kinds[k.Name] = Kind{Enabled: k.Enabled, Required: k.Required}
 	}
 	return Config{
-		Sources: slices.Clone(s.Sources),
-		Kinds:   kinds,
-		Filters: Filters{Paths: Paths{Allow: []string{}, Deny: []string{}}},
-		File:    File{SummaryInterval: time.Minute, Counts: true},
+		Sources:  slices.Clone(s.Sources),
+		Kinds:    kinds,
+		Filters:  Filters{Paths: Paths{Allow: []string{}, Deny: []string{}}},
+		File:     File{SummaryInterval: time.Minute, Counts: true},
+		Audit:    Audit{Rules: []string{}},
+		SockDiag: SockDiag{Interval: time.Second},
+		Inotify: Inotify{
+			Paths: []string{}, Recursive: true, Hashes: []string{"sha256"},
+			MaxFileSize: 100 * MiB, Rate: 50 * MiB, Baseline: "/var/lib/sensor/baseline",
+		},
 		Process: Process{Env: []string{"LD_PRELOAD", "LD_LIBRARY_PATH"}},
 		Privacy: Privacy{Redact: RedactDefault},
 		Output: Output{

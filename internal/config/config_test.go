@@ -30,12 +30,14 @@ func testSchema() Schema {
 			{Name: "exec_failed"},
 		},
 		Sources: []string{"ebpf"},
+		Hashes:  []string{"md5", "sha256"},
 	}
 }
 
 // exampleSchema has the kinds that there are.
 func exampleSchema() Schema {
 	s := testSchema()
+	s.Sources = []string{"ebpf", "audit", "procconn", "sockdiag", "inotify"}
 	s.Kinds = nil
 	for _, kind := range events.Kinds() {
 		if traits := kind.Traits(); !traits.Internal {
@@ -86,6 +88,9 @@ filters:
     deny: [/, /var, /b..c]
 process: {env: []}
 file: {summary_interval: 1s, counts: false}
+audit: {rules: [/etc/audit.rules], beside: true, raw: true}
+sockdiag: {interval: 100ms}
+inotify: {paths: [/etc], recursive: false, hashes: [md5], max_file_size: 1KiB, rate: 1MiB, baseline: ""}
 privacy: {redact: off}
 output:
   to: file:/var/log/sensor events.json  # with a blank
@@ -109,6 +114,9 @@ shutdown: {grace: 0s}
 	want.Filters.Paths = Paths{Allow: []string{"/var/log", "/b c"}, Deny: []string{"/", "/var", "/b..c"}}
 	want.Process.Env = []string{}
 	want.File = File{SummaryInterval: time.Second}
+	want.Audit = Audit{Rules: []string{"/etc/audit.rules"}, Beside: true, Raw: true}
+	want.SockDiag = SockDiag{Interval: 100 * time.Millisecond}
+	want.Inotify = Inotify{Paths: []string{"/etc"}, Hashes: []string{"md5"}, MaxFileSize: KiB, Rate: MiB}
 	want.Privacy.Redact = RedactOff
 	want.Output = Output{
 		To:         "file:/var/log/sensor events.json",
