@@ -4,6 +4,7 @@ package events
 
 import (
 	"iter"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -74,6 +75,18 @@ func (p *Process) Fragment() any {
 
 // SetFragment keeps an encoder's work with the process. The last one stays.
 func (p *Process) SetFragment(f any) { p.fragment.Store(&f) }
+
+// Clone is a copy that may be changed. What an encoder keeps is not copied.
+func (p *Process) Clone() *Process {
+	clone := &Process{}
+	from, to := reflect.ValueOf(p).Elem(), reflect.ValueOf(clone).Elem()
+	for i := range from.NumField() {
+		if field := to.Field(i); field.CanSet() {
+			field.Set(from.Field(i))
+		}
+	}
+	return clone
+}
 
 // Size is a rough count of the bytes that the process keeps in memory, without
 // what an encoder keeps beside it.

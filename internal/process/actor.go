@@ -9,12 +9,18 @@ import "sensor/internal/events"
 // image. Nothing of it goes into the table: it may be told long after it was.
 func (t *Table) attribute(e *events.Event) {
 	p := e.Process
-	known := t.find(p.PID, p.StartKey)
+	known := t.sameLife(e, t.find(p.PID, p.StartKey))
 	if known == nil {
 		t.stats.Unknown++
 		p.EntityID = t.entityID(p.PID, p.StartKey)
+		if parent := t.find(p.ParentPID, p.ParentStartKey); parent != nil {
+			e.Family.Parent = parent.process
+		} else if p.ParentPID != 0 {
+			e.Family.Parent = t.stranger(p)
+		}
 		return
 	}
+	t.learnStart(known, p)
 	image := known.process
 	switch {
 	case !sameImage(p, image):
@@ -29,15 +35,22 @@ func (t *Table) attribute(e *events.Event) {
 	t.show(known, e) // relate would write to an image that is shared, and the dead have no group any more
 }
 
-// complete gives p what does not depend on the image that it runs.
+// complete gives p what does not depend on the image that it runs, unless its source knew it.
 func complete(p, from *events.Process) {
-	user, group := p.Credentials.Effective, p.Credentials.EffectiveGroup
 	p.VPID, p.Start, p.StartKey, p.EntityID = from.VPID, from.Start, from.StartKey, from.EntityID
-	p.WorkingDirectory, p.TTY, p.Namespaces, p.Cgroup = from.WorkingDirectory, from.TTY, from.Namespaces, from.Cgroup
+	p.Namespaces, p.Cgroup = from.Namespaces, from.Cgroup
+	if p.WorkingDirectory.Name == "" {
+		p.WorkingDirectory = from.WorkingDirectory
+	}
 	p.KernelThread, p.NoMemory = from.KernelThread, from.NoMemory
 	p.ParentPID, p.ParentStartKey = from.ParentPID, from.ParentStartKey
 	p.CreatorPID, p.CreatorStartKey = from.CreatorPID, from.CreatorStartKey
 	p.GroupLeaderPID, p.SessionPID, p.EntryMeta = from.GroupLeaderPID, from.SessionPID, from.EntryMeta
+	if p.Credentials.Known {
+		return
+	}
+	p.TTY = from.TTY
+	user, group := p.Credentials.Effective, p.Credentials.EffectiveGroup
 	p.Credentials = from.Credentials
 	if user.ID != from.Credentials.Effective.ID {
 		p.Credentials.Effective = user

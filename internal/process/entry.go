@@ -2,12 +2,17 @@
 
 package process
 
-import "sensor/internal/events"
+import (
+	"time"
+
+	"sensor/internal/events"
+)
 
 // An entry is one process in the table. Pointers from one entry to another are
 // counted, so that a leader outlives its death while it still leads.
 type entry struct {
 	process                     *events.Process // as last described
+	told                        time.Time       // of the event that described it
 	group, session, entryLeader *entry
 	references                  int // pointers at this entry from others
 	size                        int
@@ -77,6 +82,9 @@ func (t *Table) point(at **entry, to *entry) {
 // give away a pid that still names a group or a session, so whoever had the pid
 // last is the leader, also after his death, and also if the table forgot him.
 func (t *Table) pointAtLeader(at **entry, pid uint32) {
+	if pid == 0 { // unknown, or a thread of the kernel, which never had one
+		return
+	}
 	if leader := t.latest[pid]; leader != nil || *at == nil || (*at).process.PID != pid {
 		t.point(at, leader)
 	}

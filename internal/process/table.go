@@ -78,7 +78,11 @@ func (t *Table) Enrich(e *events.Event) {
 		t.attribute(e)
 		return
 	}
-	known := t.find(p.PID, p.StartKey)
+	known := t.sameLife(e, t.find(p.PID, p.StartKey))
+	if known != nil && e.Kind == events.KindFork && known.process.StartKey == 0 {
+		t.lateFork(known, e)
+		return
+	}
 	switch e.Kind {
 	case events.KindFork:
 		t.inherit(p, t.find(p.CreatorPID, p.CreatorStartKey))
@@ -86,7 +90,7 @@ func (t *Table) Enrich(e *events.Event) {
 		if known != nil && succeeds(p, known.process) {
 			e.Family.Previous = known.process
 		}
-	case events.KindExit, events.KindExecFailed:
+	case events.KindExit, events.KindExecFailed, events.KindUIDChange, events.KindGIDChange, events.KindSessionIDChange:
 		if known == nil {
 			t.stats.Unknown++
 			p.NoMemory = p.KernelThread // when a process exits, its memory may be gone already
@@ -102,6 +106,7 @@ func (t *Table) Enrich(e *events.Event) {
 		p.EntryMeta = known.process.EntryMeta
 		t.replace(known, p)
 	}
+	known.told = e.Time
 	t.relate(known, e)
 	if e.Kind == events.KindExit {
 		t.bury(known)
@@ -185,13 +190,20 @@ func (t *Table) show(of *entry, e *events.Event) {
 	case parent != nil:
 		f.Parent = parent.process
 	case p.ParentPID != 0:
-		f.Parent = &events.Process{PID: p.ParentPID, StartKey: p.ParentStartKey, EntityID: t.entityID(p.ParentPID, p.ParentStartKey)}
+		f.Parent = t.stranger(p)
 	}
 	f.GroupLeader = processOf(of.group)
 	f.SessionLeader = processOf(of.session)
 	f.EntryLeader = processOf(of.entryLeader)
 	if f.EntryLeader != nil {
 		f.EntryParent = processOf(t.find(f.EntryLeader.ParentPID, f.EntryLeader.ParentStartKey))
+	}
+}
+
+// stranger is a parent of which nothing but the pid, and perhaps the start, is known.
+func (t *Table) stranger(child *events.Process) *events.Process {
+	return &events.Process{
+		PID: child.ParentPID, StartKey: child.ParentStartKey, EntityID: t.entityID(child.ParentPID, child.ParentStartKey),
 	}
 }
 
