@@ -7,7 +7,6 @@ import (
 
 	"sensor/internal/config"
 	"sensor/internal/events"
-	"sensor/internal/probes"
 )
 
 type configCommand struct {
@@ -28,7 +27,10 @@ func (c configCheckCommand) Run(std streams) error {
 
 // schema is what a configuration of this build may name.
 func schema() config.Schema {
-	s := config.Schema{Sources: []string{probes.Name}}
+	var s config.Schema
+	for _, row := range sourceTable() {
+		s.Sources = append(s.Sources, row.name)
+	}
 	for _, kind := range events.Kinds() {
 		traits := kind.Traits()
 		if !traits.Internal {
@@ -59,6 +61,9 @@ func (c runCommand) settings() (config.Config, error) {
 		for _, name := range c.Kinds {
 			kind := settings.Kinds[name] // an unknown one is for Check to find
 			kind.Enabled = true
+			if k, ok := events.KindByName(name); ok && k.Traits().Companion {
+				kind.Required = true // or no source would be opened for it
+			}
 			settings.Kinds[name] = kind
 		}
 	}

@@ -3,15 +3,15 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
-	"time"
 
 	"sensor/internal/events"
-	"sensor/internal/probes"
 )
 
 type doctorCommand struct {
@@ -27,6 +27,7 @@ type diagnosis struct {
 
 // attempt is one way to serve a kind, tried out.
 type attempt struct {
+	kind    events.Kind
 	Kind    string   `json:"kind"`
 	Source  string   `json:"source"`
 	Variant string   `json:"variant"`
@@ -54,28 +55,37 @@ func diagnose() diagnosis {
 			kinds = append(kinds, kind)
 		}
 	}
-	source := probes.New(probes.Options{
-		Log: slog.New(slog.DiscardHandler), Ledger: &events.Ledger{},
-		CriticalRing: 1 << 20, BulkRing: 1 << 20, Sockets: 1, Files: 1, FileCounts: true, SummaryInterval: time.Minute, EveryVariant: true,
-	})
-	_, err := source.Open(kinds)
-	for _, service := range source.Plan() {
-		a := attempt{Kind: service.Kind.String(), Source: probes.Name, Variant: service.Variant, Hooks: service.Hooks, Works: service.Err == nil}
-		if service.Err != nil {
-			a.Reason = service.Err.Error()
-		}
-		d.Kinds = append(d.Kinds, a)
-	}
-	if len(d.Kinds) == 0 && err != nil { // it did not come as far as a program
-		for _, kind := range kinds {
-			d.Kinds = append(d.Kinds, attempt{Kind: kind.String(), Source: probes.Name, Reason: err.Error()})
+	parts := sourceParts{log: slog.New(slog.DiscardHandler), ledger: &events.Ledger{}, settings: schema().Default(), diagnosis: true}
+	for _, source := range makeSources(parts) {
+		attempts, err := try(source, kinds)
+		d.Kinds = append(d.Kinds, attempts...)
+		if err != nil {
+			d.Blind = append(d.Blind, err.Error())
 		}
 	}
-	if err := source.Close(); err != nil {
-		d.Blind = append(d.Blind, err.Error())
-	}
+	slices.SortStableFunc(d.Kinds, func(a, b attempt) int { return cmp.Compare(a.kind, b.kind) })
 	d.Blind = append(d.Blind, d.blind()...)
 	return d
+}
+
+// try opens a source for all kinds, lists what it attempted, and closes it
+// again; the error is one of closing.
+func try(source events.Source, kinds []events.Kind) ([]attempt, error) {
+	var attempts []attempt
+	_, err := source.Open(slices.Clone(kinds))
+	if planner, ok := source.(events.Planner); ok {
+		for _, service := range planner.Plan() {
+			a := attempt{kind: service.Kind, Kind: service.Kind.String(), Source: source.Name(), Variant: service.Variant, Hooks: service.Hooks, Works: service.Err == nil}
+			if service.Err != nil {
+				a.Reason = service.Err.Error()
+			}
+			attempts = append(attempts, a)
+		}
+	}
+	if len(attempts) == 0 && err != nil { // it did not come as far as a kind
+		attempts = append(attempts, attempt{Kind: "all", Source: source.Name(), Reason: err.Error()})
+	}
+	return attempts, source.Close()
 }
 
 // blind names what is not seen on this host.

@@ -24,9 +24,7 @@ import (
 	"sensor/internal/events/text"
 	"sensor/internal/export/stream"
 	"sensor/internal/pipeline"
-	"sensor/internal/probes"
 	"sensor/internal/process"
-	"sensor/internal/process/snapshot"
 )
 
 type runCommand struct {
@@ -93,27 +91,13 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	}
 	defer func() { err = errors.Join(err, sink.Close(context.WithoutCancel(ctx))) }()
 
-	source := probes.New(probes.Options{
-		Log:          log,
-		Ledger:       ledger,
-		IDs:          events.NewIDs(about.BootID, probes.Name),
-		Env:          settings.Process.Env,
-		CriticalRing: uint32(settings.Limits.Rings.Critical),
-		BulkRing:     uint32(settings.Limits.Rings.Bulk),
-		Sockets:      uint32(settings.Limits.Sockets),
-		Files:        uint32(settings.Limits.Files),
-		FileCounts:   settings.File.Counts,
-		Paths:        newPathFilter(settings.Filters.Paths),
-
-		SummaryInterval: settings.File.SummaryInterval,
-		Proc:            openProc,
-	})
-	plan, err := pipeline.Open([]events.Source{source}, feeding(settings))
+	sources := makeSources(sourceParts{log: log, ledger: ledger, bootID: about.BootID, settings: settings})
+	plan, err := pipeline.Open(sources, wishes(settings))
 	defer func() { err = errors.Join(err, plan.Close()) }()
 	if err != nil {
 		return err
 	}
-	if err := announce(log, settings, plan, source); err != nil {
+	if err := announce(log, settings, plan); err != nil {
 		return err
 	}
 	table := process.NewTable(about.ID, about.BootID, int(settings.Limits.ProcessTable))
@@ -124,31 +108,39 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 		Enrichers:   append(enrichers(settings), table),
 		Keep:        wanted(settings),
 		Sink:        sink,
+		Required:    requiredKinds(settings),
 		QueueEvents: settings.Limits.Queue.Events,
 		QueueBytes:  int64(settings.Limits.Queue.Bytes),
 		Grace:       settings.Shutdown.Grace,
 	})
 	debug.FreeOSMemory() // the kernel's types, which loading has read: half of all memory
 	log.Info("ready")
-	err = p.Run(ctx, plan.Sources)
+	err = p.Run(ctx, plan)
 	stats.ProcessTable, stats.Unattributed = table.Stats(), table.Unattributed()
 	return err
 }
 
-func openProc(self uint32, wall func(boot uint64) time.Time) (probes.Proc, error) {
-	return snapshot.New(snapshot.Options{Self: self, Wall: wall})
-}
-
-// feeding lists the kinds to ask the sources for: the wanted ones and those
-// that the process table lives on.
-func feeding(settings config.Config) []events.Kind {
-	kinds := []events.Kind{events.KindExec, events.KindFork, events.KindExit, events.KindAlreadyRunning}
+// wishes lists the kinds to ask the sources for: the wanted ones and those that
+// the process table lives on.
+func wishes(settings config.Config) pipeline.Wish {
+	wish := pipeline.Wish{Kinds: []events.Kind{events.KindExec, events.KindFork, events.KindExit, events.KindAlreadyRunning}}
 	for _, kind := range events.Kinds() {
-		if settings.Kinds[kind.String()].Enabled && !slices.Contains(kinds, kind) {
-			kinds = append(kinds, kind)
+		setting := settings.Kinds[kind.String()]
+		switch {
+		case !setting.Enabled || slices.Contains(wish.Kinds, kind):
+		case kind == events.KindFileIntegrity && len(settings.Inotify.Paths) > 0:
+			wish.Kinds = append(wish.Kinds, kind)
+		case kind.Traits().Companion && !setting.Required:
+			wish.Companions = append(wish.Companions, kind)
+		default:
+			wish.Kinds = append(wish.Kinds, kind)
 		}
 	}
-	return kinds
+	return wish
+}
+
+func requiredKinds(settings config.Config) []events.Kind {
+	return slices.DeleteFunc(events.Kinds(), func(k events.Kind) bool { return !settings.Kinds[k.String()].Required })
 }
 
 // wanted decides which events are reported: those of the enabled kinds and of the
@@ -163,7 +155,7 @@ func wanted(settings config.Config) func(*events.Event) bool {
 		if e.File != nil && !paths.keeps(e.File) {
 			return false
 		}
-		if e.Process != nil && e.Network == nil && e.Local == nil && e.File == nil && (e.Process.KernelThread || e.Process.NoMemory) {
+		if e.Process != nil && e.Kind.Traits().Category == "process" && (e.Process.KernelThread || e.Process.NoMemory) {
 			return false
 		}
 		return enabled[e.Kind]
@@ -171,7 +163,7 @@ func wanted(settings config.Config) func(*events.Event) bool {
 }
 
 // announce says in plain words what serves each kind, and what is missing.
-func announce(log *slog.Logger, settings config.Config, plan pipeline.Plan, source *probes.Source) error {
+func announce(log *slog.Logger, settings config.Config, plan *pipeline.Plan) error {
 	if len(plan.Served) == 0 {
 		if lacking := missingCapabilities(); len(lacking) > 0 {
 			return exit(exitUnserved, fmt.Errorf("observe this host: run as root, or with the capabilities that are missing: %s", strings.Join(lacking, ", ")))
@@ -181,19 +173,23 @@ func announce(log *slog.Logger, settings config.Config, plan pipeline.Plan, sour
 	var missing []error
 	for _, kind := range events.Kinds() {
 		setting := settings.Kinds[kind.String()]
-		if !setting.Enabled {
+		if !setting.Enabled || plan.Served[kind] != nil || kind.Traits().Companion && !setting.Required {
 			continue
 		}
-		if plan.Served[kind] == nil {
-			log.Warn("kind is not available", "kind", kind)
-			if setting.Required {
-				missing = append(missing, fmt.Errorf("no source serves the required kind %s", kind))
-			}
+		log.Warn("kind is not available", "kind", kind)
+		if setting.Required {
+			missing = append(missing, fmt.Errorf("no source serves the required kind %s", kind))
 		}
 	}
-	for _, service := range source.Plan() {
-		if service.Err == nil && settings.Kinds[service.Kind.String()].Enabled {
-			log.Info("serving", "kind", service.Kind, "source", probes.Name, "variant", service.Variant, "hooks", service.Hooks)
+	for _, source := range plan.Sources {
+		planner, ok := source.(events.Planner)
+		if !ok {
+			continue
+		}
+		for _, service := range planner.Plan() {
+			if service.Err == nil && settings.Kinds[service.Kind.String()].Enabled {
+				log.Info("serving", "kind", service.Kind, "source", source.Name(), "variant", service.Variant, "hooks", service.Hooks)
+			}
 		}
 	}
 	for _, reason := range plan.Reasons {

@@ -96,7 +96,7 @@ var traits = [KindCount]Traits{
 	KindIAM:             {Name: "iam", Category: "iam", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
 	KindConfiguration:   {Name: "configuration", Category: "configuration", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
 	KindAudit:           {Name: "audit", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
-	KindFileIntegrity:   {Name: "file_integrity", Category: "file", Dataset: "file", Class: ClassBulk},
+	KindFileIntegrity:   {Name: "file_integrity", Category: "file", Dataset: "file", Class: ClassBulk, Default: true, Companion: true},
 	KindEventsLost:      {Name: "events_lost", Type: "info", Action: "events_lost", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
 }
 

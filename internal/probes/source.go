@@ -88,6 +88,11 @@ func (s *Source) Name() string { return Name }
 // when it returns, and fill.
 func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 	if err := s.prepare(want); err != nil {
+		for _, row := range kindRows() {
+			if slices.Contains(want, row.kind) {
+				s.plan = append(s.plan, events.Service{Kind: row.kind, Err: err})
+			}
+		}
 		return nil, errors.Join(err, s.Close())
 	}
 	known := programsByName()

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"log/slog"
+	"time"
+
+	"sensor/internal/config"
+	"sensor/internal/events"
+	"sensor/internal/probes"
+	"sensor/internal/process/snapshot"
+)
+
+// sourceParts are what sources are made of.
+type sourceParts struct {
+	log      *slog.Logger
+	ledger   *events.Ledger
+	bootID   string
+	settings config.Config
+	// diagnosis makes sources that try all they can and are never run.
+	diagnosis bool
+}
+
+// A sourceRow is a source by its name in the configuration.
+type sourceRow struct {
+	name string
+	make func(sourceParts) events.Source
+}
+
+// sourceTable lists all sources, in the default order of preference.
+func sourceTable() []sourceRow {
+	return []sourceRow{
+		{probes.Name, newProbes},
+	}
+}
+
+// makeSources makes the configured sources, in their order. They have touched nothing yet.
+func makeSources(parts sourceParts) []events.Source {
+	var sources []events.Source
+	for _, name := range parts.settings.Sources {
+		for _, row := range sourceTable() {
+			if row.name == name {
+				sources = append(sources, row.make(parts))
+			}
+		}
+	}
+	return sources
+}
+
+func newProbes(parts sourceParts) events.Source {
+	settings := parts.settings
+	options := probes.Options{
+		Log:          parts.log,
+		Ledger:       parts.ledger,
+		IDs:          events.NewIDs(parts.bootID, probes.Name),
+		Env:          settings.Process.Env,
+		CriticalRing: uint32(settings.Limits.Rings.Critical),
+		BulkRing:     uint32(settings.Limits.Rings.Bulk),
+		Sockets:      uint32(settings.Limits.Sockets),
+		Files:        uint32(settings.Limits.Files),
+		FileCounts:   settings.File.Counts,
+		Paths:        newPathFilter(settings.Filters.Paths),
+
+		SummaryInterval: settings.File.SummaryInterval,
+		Proc: func(self uint32, wall func(boot uint64) time.Time) (probes.Proc, error) {
+			return snapshot.New(snapshot.Options{Self: self, Wall: wall})
+		},
+	}
+	if parts.diagnosis {
+		options.EveryVariant = true
+		options.CriticalRing, options.BulkRing, options.Sockets, options.Files = 1<<20, 1<<20, 1, 1
+	}
+	return probes.New(options)
+}
