@@ -69,6 +69,7 @@ type Traits struct {
 }
 
 var traits = [KindCount]Traits{
+	KindNone:            {Name: "unknown"},
 	KindExec:            {Name: "exec", Category: "process", Type: "start", Action: "exec", Dataset: "process", Class: ClassCritical, Default: true},
 	KindFork:            {Name: "fork", Category: "process", Type: "start", Action: "fork", Dataset: "process", Class: ClassCritical, Default: true},
 	KindExit:            {Name: "exit", Category: "process", Type: "end", Action: "end", Dataset: "process", Class: ClassCritical, Default: true},

@@ -17,6 +17,10 @@ const (
 	ReasonScratchBusy               // the program found its slot taken
 	ReasonMapFull                   // the program could remember nothing more
 	ReasonRingFull                  // user space read too slowly
+	ReasonBacklog                   // the kernel's audit queue was full
+	ReasonSocket                    // a netlink socket's buffer was full
+	ReasonOverflow                  // inotify's queue was full
+	ReasonIncomplete                // records of an audit event are missing
 	ReasonReader                    // the ring could not be read any more
 	ReasonDecode                    // the record could not be decoded
 	ReasonQueueFull                 // the sink took events too slowly
@@ -27,7 +31,7 @@ const (
 )
 
 var reasonNames = [reasonCount]string{
-	"recursion", "scratch_busy", "map", "ring", "reader", "decode", "queue", "write", "closed", "shutdown",
+	"recursion", "scratch_busy", "map", "ring", "backlog", "socket", "overflow", "incomplete", "reader", "decode", "queue", "write", "closed", "shutdown",
 }
 
 func (r Reason) String() string { return reasonNames[r] }

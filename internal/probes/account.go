@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
@@ -79,7 +80,7 @@ func (s *Source) summarise(emit func(*events.Event), all bool) error {
 	if s.summaries == nil {
 		return nil
 	}
-	now, err := bootTime()
+	now, err := clock.BootTime()
 	if err != nil {
 		return err
 	}

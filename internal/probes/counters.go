@@ -8,6 +8,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
@@ -32,7 +33,7 @@ type runCounter interface {
 
 // read enters what is new into the ledger and returns a loss for each kind, CPU
 // and reason that dropped something since the last reading.
-func (c *counters) read(ledger *events.Ledger, clock *Clock) ([]events.Loss, error) {
+func (c *counters) read(ledger *events.Ledger, clock *clock.Clock) ([]events.Loss, error) {
 	var losses []events.Loss
 	for kind, programs := range c.programs {
 		missed, err := c.readRecursion(kind, programs)

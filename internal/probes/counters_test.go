@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
@@ -41,7 +42,7 @@ func (f *fakeProgram) Stats() (*ebpf.ProgramStats, error) {
 func TestCounters(t *testing.T) {
 	const exec = events.KindExec
 	ledger := &events.Ledger{}
-	clock := &Clock{}
+	clock := &clock.Clock{}
 	counts := fakeCounts{uint32(exec): make([]processCounters, 2)}
 	epoch := &fakeEpoch{}
 	a, b := &fakeProgram{name: "a"}, &fakeProgram{name: "b"}
@@ -92,7 +93,7 @@ func TestCounters(t *testing.T) {
 func TestCountersOfBulk(t *testing.T) {
 	const connect, closed = events.KindConnect, events.KindClose
 	ledger := &events.Ledger{}
-	clock := &Clock{}
+	clock := &clock.Clock{}
 	counts := fakeCounts{
 		uint32(connect): {{Generated: 10, Aggregated: 4}, {Generated: 2}},
 		uint32(closed):  {{}, {Generated: 5, DroppedMapFull: 2, DroppedRingFull: 1, FirstDrop: 100, LastDrop: 200}},

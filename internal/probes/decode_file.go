@@ -11,12 +11,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
 // decodeFile turns a record of the file family into an event. It is a pure
 // function of its arguments; the event holds no reference to raw.
-func decodeFile(raw []byte, clock *Clock, _ []string) (*events.Event, header, error) {
+func decodeFile(raw []byte, clock *clock.Clock, _ []string) (*events.Event, header, error) {
 	r, rest, err := record[fileRecord](raw)
 	if err != nil {
 		return nil, header{}, err

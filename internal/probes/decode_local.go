@@ -9,11 +9,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
 // decodeLocal is decodeNetwork for the record of AF_UNIX and vsock.
-func decodeLocal(raw []byte, clock *Clock, _ []string) (*events.Event, header, error) {
+func decodeLocal(raw []byte, clock *clock.Clock, _ []string) (*events.Event, header, error) {
 	r, rest, err := record[networkLocalRecord](raw)
 	if err != nil {
 		return nil, header{}, err

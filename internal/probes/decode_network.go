@@ -9,12 +9,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
 // decodeNetwork turns a record of the network family into an event. It is a
 // pure function of its arguments; the event holds no reference to raw.
-func decodeNetwork(raw []byte, clock *Clock, _ []string) (*events.Event, header, error) {
+func decodeNetwork(raw []byte, clock *clock.Clock, _ []string) (*events.Event, header, error) {
 	r, rest, err := record[networkRecord](raw)
 	if err != nil {
 		return nil, header{}, err
@@ -80,7 +81,7 @@ func outcomeOf(flags networkFlag, number uint32, otherwise events.Outcome) (o ev
 }
 
 // actorOf is the process that the header names, as far as it knows it.
-func actorOf(h *networkHeader, clock *Clock) *events.Process {
+func actorOf(h *networkHeader, clock *clock.Clock) *events.Process {
 	return &events.Process{
 		PID:      h.Tgid,
 		TID:      h.Tid,

@@ -10,13 +10,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
 // decodeProcess turns a record of the process family into an event. It is a
 // pure function of its arguments; the event holds no reference to raw. Of the
 // environment it keeps the variables named in env.
-func decodeProcess(raw []byte, clock *Clock, env []string) (*events.Event, header, error) {
+func decodeProcess(raw []byte, clock *clock.Clock, env []string) (*events.Event, header, error) {
 	r, rest, err := record[processRecord](raw)
 	if err != nil {
 		return nil, header{}, err

@@ -5,15 +5,20 @@ package probes
 import (
 	"encoding/binary"
 	"slices"
+	"time"
 	"unsafe"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
 const recordSize = int(unsafe.Sizeof(processRecord{}))
 
 // testClock stands at 2026-11-23T17:00:00Z at boot.
-var testClock = &Clock{offset: 1795453200e9}
+var (
+	standing  = clock.At(time.Unix(1795453200, 0))
+	testClock = &standing
+)
 
 // A processInput is a record before it is put together as the programs do it.
 type processInput struct {

@@ -6,12 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
 // A decoder turns a raw record into an event, or says why it cannot: one of
 // the two, never both.
-type decoder func(raw []byte, clock *Clock, env []string) (*events.Event, header, error)
+type decoder func(raw []byte, clock *clock.Clock, env []string) (*events.Event, header, error)
 
 // A variant is one way to see a kind: a set of programs that serve it together.
 type variant struct {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
+
+	"sensor/internal/clock"
 )
 
 // rings reads the ring of the critical kinds and that of the bulk kinds as one,
@@ -80,7 +82,7 @@ func (r *rings) ReadInto(record *ringbuf.Record) error {
 		now := uint64(0)
 		if r.woken {
 			var err error
-			if now, err = bootTime(); err != nil {
+			if now, err = clock.BootTime(); err != nil {
 				return err
 			}
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
+
+	"sensor/internal/clock"
 )
 
 // A ringWriter is a program that writes what a map holds into a ring.
@@ -132,7 +134,7 @@ func (tag ringTag) record(boot uint64) []byte {
 
 func (w *testRings) now() uint64 {
 	w.t.Helper()
-	now, err := bootTime()
+	now, err := clock.BootTime()
 	if err != nil {
 		w.t.Error(err)
 	}

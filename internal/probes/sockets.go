@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"unsafe"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
@@ -36,7 +37,7 @@ func (s *Source) openAttempts(emit func(*events.Event)) error {
 	var key uint64
 	var r networkRecord
 	n := uint64(0)
-	now, err := bootTime()
+	now, err := clock.BootTime()
 	if err != nil {
 		return err
 	}

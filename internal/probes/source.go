@@ -16,6 +16,7 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
@@ -61,7 +62,7 @@ type Proc interface {
 // goroutine, but for the context of Run.
 type Source struct {
 	options  Options
-	clock    Clock
+	clock    clock.Clock
 	families []*family // that of the processes is the first: it has the shared maps
 	counters *counters
 	reader   *rings
@@ -131,7 +132,7 @@ const lead = 20 * time.Millisecond
 
 // golive starts all programs at once, and returns when every new process is a fork.
 func (s *Source) golive() error {
-	now, err := bootTime()
+	now, err := clock.BootTime()
 	if err != nil {
 		return err
 	}
@@ -162,7 +163,7 @@ func (s *Source) golive() error {
 	}
 	for now < s.liveSince {
 		time.Sleep(time.Duration(s.liveSince - now))
-		if now, err = bootTime(); err != nil {
+		if now, err = clock.BootTime(); err != nil {
 			return err
 		}
 	}

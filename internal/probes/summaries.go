@@ -10,6 +10,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"sensor/internal/clock"
 	"sensor/internal/events"
 )
 
@@ -101,7 +102,7 @@ func (s *summaries) endOf(tgid uint32, wrote uint64) (at uint64, over bool) {
 }
 
 // due gives the summaries that are to be told now.
-func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
+func (s *summaries) due(now uint64, clock *clock.Clock) ([]*events.Event, error) {
 	var errs []error
 	var list []*events.Event
 	for key, f := range s.files {
@@ -135,7 +136,7 @@ func (s *summaries) due(now uint64, clock *Clock) ([]*events.Event, error) {
 }
 
 // rest gives the summaries of all files that are left, at the end of the sensor.
-func (s *summaries) rest(clock *Clock) ([]*events.Event, error) {
+func (s *summaries) rest(clock *clock.Clock) ([]*events.Event, error) {
 	var errs []error
 	var list []*events.Event
 	keys, err := s.written.keys()
@@ -158,7 +159,7 @@ func (s *summaries) rest(clock *Clock) ([]*events.Event, error) {
 }
 
 // tell makes the summary of one file; nil if there is nothing to say.
-func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *Clock) (*events.Event, error) {
+func (s *summaries) tell(key fileWriteKey, f *openFile, last bool, clock *clock.Clock) (*events.Event, error) {
 	look := s.written.lookup
 	if last {
 		look = s.written.take

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package probes
+// Package clock turns the kernel's boot time, in which records and start times are, into wall time.
+package clock
 
 import (
 	"fmt"
@@ -9,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Clock turns the kernel's boot time into wall time.
+// Clock turns boot time into wall time. The zero Clock is at the epoch until it is adjusted.
 type Clock struct {
 	offset int64 // ns between the epoch and boot
 }
@@ -18,9 +19,12 @@ type Clock struct {
 // not a clock that was set: following it would give one process several start times.
 const clockNoise = int64(time.Millisecond)
 
+// At is a clock that stands: boot was at that wall time.
+func At(boot time.Time) Clock { return Clock{boot.UnixNano()} }
+
 // Adjust follows the wall clock where it was set or slewed.
 func (c *Clock) Adjust() error {
-	boot, err := bootTime()
+	boot, err := BootTime()
 	if err != nil {
 		return err
 	}
@@ -40,8 +44,8 @@ func (c *Clock) Wall(boot uint64) time.Time {
 	return time.Unix(0, c.offset+int64(boot)).UTC()
 }
 
-// bootTime is the time since boot in ns.
-func bootTime() (uint64, error) {
+// BootTime reads the time since boot in ns.
+func BootTime() (uint64, error) {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
 		return 0, fmt.Errorf("read boot clock: %w", err)
