@@ -136,8 +136,32 @@ func TestAbsentWhenUnknown(t *testing.T) {
 			"event.start event.end", "event.category"},
 		"category of loss": {events.KindEventsLost, func(ev *events.Event) { ev.Loss.Kind = events.KindNone }, "event.category", "sensor.loss.kind"},
 		"loss":             {events.KindEventsLost, func(ev *events.Event) { ev.Loss = nil }, "sensor. event.category event.start", "event.action"},
-		"times":            {events.KindExec, func(ev *events.Event) { *ev = events.Event{Kind: ev.Kind} }, "@timestamp event.created", "event.id event.sequence"},
-		"kind":             {events.KindCount, func(ev *events.Event) { *ev = events.Event{Kind: ev.Kind} }, "event.category event.type event.action", "event.id"},
+		"class of loss":    {events.KindEventsLost, func(ev *events.Event) { ev.Loss.Kind = events.KindNone }, "sensor.loss.class", "sensor.loss.stage"},
+		"hashes":           {events.KindFileIntegrity, func(ev *events.Event) { ev.File.Hashes = nil }, "file.hash.", "file.path"},
+		"online":           {events.KindFileIntegrity, func(ev *events.Event) { ev.File.Offline = false }, "sensor.file.offline", "file.path"},
+		"doer of another":  {events.KindFileIntegrity, func(*events.Event) {}, "process. user. group. related.user", "file.path related.hosts"},
+		"account":          {events.KindAudit, func(ev *events.Event) { ev.Account = nil }, "source. service. user.target. group.Ext.target sensor.login.terminal", "user.Ext.real.id sensor.login.uid auditd.sequence"},
+		"all of the account": {events.KindSession, func(ev *events.Event) { ev.Account, ev.Process, ev.Family = &events.Account{}, nil, events.Family{} },
+			"user. group. source. service. sensor. related.user related.ip", "related.hosts event.action auditd.sequence"},
+		"user of the process": {events.KindIAM, func(ev *events.Event) { ev.Account = &events.Account{} },
+			"user. group. sensor.login.", "process.user.id related.user"},
+		"ids of the account": {events.KindIAM, func(ev *events.Event) {
+			ev.Account.User.HasID, ev.Account.Target.HasID, ev.Account.Group.HasID, ev.Account.Login.HasID = false, false, false, false
+		}, "user.id user.target.id group.id sensor.login.uid", "user.name user.target.name group.name sensor.login.session"},
+		"names of the account": {events.KindIAM, func(ev *events.Event) {
+			ev.Account.User.Name, ev.Account.Effective.Name, ev.Account.Group.Name = "", "", ""
+		}, "user.name user.effective.name group.name", "user.id user.effective.id user.target.name group.id"},
+		"address": {events.KindAuthentication, func(ev *events.Event) { ev.Account.Address = netip.Addr{} }, "source.ip related.ip", "source.domain source.address"},
+		"session": {events.KindAuthentication, func(ev *events.Event) { ev.Account.Session = 0 }, "sensor.login.session", "sensor.login.uid"},
+		"records": {events.KindAudit, func(ev *events.Event) { ev.Audit = nil }, "auditd. tags", "event.action user.id"},
+		"all of the records": {events.KindAudit, func(ev *events.Event) { ev.Audit = &events.Audit{Paths: [][]events.AuditField{nil}} },
+			"auditd. tags", "event.action user.id"},
+		"fields of the records": {events.KindAudit, func(ev *events.Event) {
+			ev.Audit.Data, ev.Audit.Paths = []events.AuditField{{Name: "a.b", Value: "c"}, {Name: "", Value: "c"}, {Name: "socket", Value: "c"}}, nil
+		}, "auditd.data.a.b auditd.paths.", "auditd.data.socket.family auditd.message_type"},
+		"own words": {events.KindAudit, func(ev *events.Event) { ev.Words = &events.Words{} }, "event.category event.type event.action", "event.module"},
+		"times":     {events.KindExec, func(ev *events.Event) { *ev = events.Event{Kind: ev.Kind} }, "@timestamp event.created", "event.id event.sequence"},
+		"kind":      {events.KindCount, func(ev *events.Event) { *ev = events.Event{Kind: ev.Kind} }, "event.category event.type event.action", "event.id"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

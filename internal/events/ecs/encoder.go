@@ -3,7 +3,12 @@
 // Package ecs writes events as Elastic Common Schema documents.
 package ecs
 
-import "sensor/internal/events"
+import (
+	"net/netip"
+	"slices"
+
+	"sensor/internal/events"
+)
 
 // Version of the schema that the documents follow.
 const Version = "9.4.0"
@@ -43,8 +48,8 @@ type Encoder struct {
 // A head is what does not change from one document of a kind to the next: ecs,
 // agent, data_stream and host, and the first members of event, which stays open.
 type head struct {
-	b    []byte
-	raws []raw
+	before, words, after []byte // words: in whose place an event may have its own
+	raws                 []raw
 }
 
 // NewEncoder makes an encoder for the given host and agent.
@@ -80,12 +85,14 @@ func headOf(o Options, kind events.Kind) head {
 	} else {
 		w.word("kind", "event")
 	}
+	before := len(w.b)
 	words(&w, "category", traits.Category)
 	words(&w, "type", traits.Type)
 	w.word("action", traits.Action)
+	after := len(w.b)
 	w.word("module", Module)
 	w.word("dataset", dataset)
-	return head{w.b, w.raws}
+	return head{w.b[:before], w.b[before:after], w.b[after:], w.raws}
 }
 
 // host writes the host, whose names are whatever its owner has set.
@@ -140,10 +147,22 @@ func (e *Encoder) Append(b []byte, ev *events.Event) []byte {
 	w.b, w.raws = append(b, '{'), append(w.raws[:0], head.raws...)
 	w.time("@timestamp", ev.Time)
 	w.comma()
-	w.b = append(w.b, head.b...)
+	w.b = append(w.b, head.before...)
+	if own := ev.Words; own != nil {
+		words(w, "category", own.Category...)
+		words(w, "type", own.Type...)
+		w.word("action", own.Action)
+	} else {
+		w.b = append(w.b, head.words...)
+	}
+	w.b = append(w.b, head.after...)
 	e.event(ev)
-	if ev.Process != nil {
+	if ev.Account != nil {
+		w.account(ev.Account)
+	} else if ev.Process != nil {
 		e.user(ev.Process)
+	}
+	if ev.Process != nil {
 		e.process(ev)
 	}
 	if ev.Network != nil {
@@ -154,6 +173,9 @@ func (e *Encoder) Append(b []byte, ev *events.Event) []byte {
 	}
 	if ev.File != nil {
 		w.file(ev.File)
+	}
+	if ev.Audit != nil {
+		w.audit(ev.Audit)
 	}
 	e.related(ev)
 	if a := ev.Attempt; a != nil {
@@ -224,25 +246,41 @@ func (e *Encoder) user(p *events.Process) {
 
 // related gathers what else a search for an address, a user or a host is to find.
 func (e *Encoder) related(ev *events.Event) {
-	if ev.Process == nil && ev.Network == nil && ev.Local == nil && ev.File == nil {
+	if ev.Process == nil && ev.Network == nil && ev.Local == nil && ev.File == nil && ev.Account == nil {
 		return
 	}
 	w := &e.w
 	begin := len(w.b)
 	w.open("related")
+	var domain string
 	if n := ev.Network; n != nil {
 		w.ips(n.Source.Addr, n.Destination.Addr)
+	} else if a := ev.Account; a != nil {
+		w.ips(a.Address, netip.Addr{})
+		domain = a.Domain
+	}
+	var users [5]string
+	if a := ev.Account; a != nil {
+		users[0], users[1], users[2] = a.User.Name, a.Effective.Name, a.Target.Name
 	}
 	if p := ev.Process; p != nil && p.Credentials.Known {
-		c := &p.Credentials
-		if c.Real.Name == c.Effective.Name {
-			words(w, "user", c.Effective.Name)
-		} else {
-			words(w, "user", c.Effective.Name, c.Real.Name)
+		users[3], users[4] = p.Credentials.Effective.Name, p.Credentials.Real.Name
+	}
+	once(users[:])
+	words(w, "user", users[:]...)
+	hosts := [2]string{e.hostName, domain}
+	once(hosts[:])
+	words(w, "hosts", hosts[:]...)
+	w.closeOrDrop(begin)
+}
+
+// once empties those strings of a short list that stand there before.
+func once(list []string) {
+	for i, s := range list {
+		if slices.Contains(list[:i], s) {
+			list[i] = ""
 		}
 	}
-	words(w, "hosts", e.hostName)
-	w.closeOrDrop(begin)
 }
 
 // failure writes the error, in the system's own words.
@@ -261,6 +299,9 @@ func (e *Encoder) sensor(ev *events.Event) {
 	w.open("sensor")
 	if p := ev.Process; p != nil {
 		e.sensorProcess(ev, p)
+	}
+	if a := ev.Account; a != nil {
+		w.login(a)
 	}
 	if n := ev.Network; n != nil {
 		w.namespace(n.Namespace)
@@ -327,7 +368,7 @@ func (e *Encoder) sensorProcess(ev *events.Event, p *events.Process) {
 	if c := &p.Credentials; c.Known && c.FSGroup.ID != c.EffectiveGroup.ID {
 		w.group("fs_group", "", c.FSGroup)
 	}
-	if c := &p.Credentials; c.Known && c.LoginUID != events.Unset {
+	if c := &p.Credentials; c.Known && c.LoginUID != events.Unset && ev.Account == nil {
 		w.open("login")
 		w.number("uid", uint64(c.LoginUID))
 		if c.SessionID != events.Unset {

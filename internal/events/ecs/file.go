@@ -26,6 +26,12 @@ func (w *writer) file(f *events.File) {
 	if f.Known {
 		w.status(f)
 	}
+	hash := len(w.b)
+	w.open("hash")
+	for _, h := range f.Hashes {
+		w.word(h.Algorithm, h.Hex)
+	}
+	w.closeOrDrop(hash)
 	ext := len(w.b)
 	w.open("Ext")
 	original := len(w.b)
@@ -122,6 +128,7 @@ func (w *writer) sensorFile(f *events.File) {
 	if f.Known {
 		w.number("links", uint64(f.Links))
 	}
+	w.flag("offline", f.Offline)
 	w.flag("exchanged", f.Exchanged)
 	w.flag("replaced", f.Replaced)
 	w.flag("cut", f.Path.Cut)

@@ -4,6 +4,7 @@ package ecs
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"sensor/internal/events"
@@ -96,6 +97,50 @@ func file(path string) *events.File {
 	}
 }
 
+// account knows everything that a program can tell of a login and an account.
+func account() *events.Account {
+	principal := func(id uint32, name string) events.Principal {
+		return events.Principal{ID: id, HasID: true, Name: name}
+	}
+	return &events.Account{
+		User: principal(1000, "alice"), Effective: principal(0, "root"), Target: principal(1001, "bob"), Group: principal(27, "sudo"),
+		Login: principal(1000, "alice"), Session: 7,
+		Address: netip.MustParseAddr("203.0.113.9"), Domain: "desk.example", Service: "sshd", Terminal: "/dev/pts/1",
+	}
+}
+
+// records are audit records with a field of each sort.
+func records() *events.Audit {
+	return &events.Audit{
+		Type: "syscall", Serial: 19469538, Session: "7", Result: "success", Keys: []string{"identity", "exec"},
+		Data:   []events.AuditField{{Name: "a0", Value: "3"}, {Name: "old-auid", Value: "unset"}, {Name: "syscall", Value: "connect"}},
+		Socket: []events.AuditField{{Name: "addr", Value: "198.51.100.7"}, {Name: "family", Value: "ipv4"}, {Name: "path", Value: "/run/x"}, {Name: "port", Value: "80"}},
+		Paths: [][]events.AuditField{
+			{{Name: "item", Value: "0"}, {Name: "name", Value: "/etc"}, {Name: "nametype", Value: "PARENT"}},
+			{{Name: "item", Value: "1"}, {Name: "name", Value: "/etc/passwd"}, {Name: "nametype", Value: "NORMAL"}},
+		},
+	}
+}
+
+// ownWords are some that an event of the kind can have; nil where the kind fixes them.
+func ownWords(kind events.Kind) *events.Words {
+	switch kind {
+	case events.KindAuthentication:
+		return &events.Words{Category: []string{"authentication"}, Type: []string{"start"}, Action: "logged-in"}
+	case events.KindSession:
+		return &events.Words{Category: []string{"session"}, Type: []string{"start"}, Action: "started-session"}
+	case events.KindIAM:
+		return &events.Words{Category: []string{"iam"}, Type: []string{"user", "creation"}, Action: "added-user-account"}
+	case events.KindConfiguration:
+		return &events.Words{Category: []string{"process", "configuration"}, Type: []string{"change"}, Action: "changed-audit-configuration"}
+	case events.KindAudit:
+		return &events.Words{Category: []string{"process"}, Type: []string{"info"}, Action: "violated-seccomp-policy"}
+	case events.KindFileIntegrity:
+		return &events.Words{Category: []string{"file"}, Type: []string{"change"}, Action: "moved"}
+	}
+	return nil
+}
+
 // full makes an event of the kind with everything in it that can ever be.
 func full(kind events.Kind) *events.Event {
 	ev := &events.Event{
@@ -114,6 +159,14 @@ func full(kind events.Kind) *events.Event {
 		return ev
 	}
 	ev.Outcome = events.OutcomeSuccess
+	ev.Words = ownWords(kind)
+	if kind == events.KindFileIntegrity {
+		ev.File = file("/etc/cron.d/x.sh")
+		ev.File.Original = events.Path{Name: "/etc/cron.d/x.sh.new"}
+		ev.File.Hashes = []events.Hash{{Algorithm: "sha256", Hex: strings.Repeat("0123456789abcdef", 4)}, {Algorithm: "xxh64", Hex: "0123456789abcdef"}}
+		ev.File.Offline = true
+		return ev
+	}
 	ev.Process = fullProcess(4242, "curl", "curl\x00-fsS\x00http://198.51.100.7/a", 120*time.Millisecond)
 	ev.Family = events.Family{
 		Parent:        fullProcess(4101, "bash", "-bash\x00", 0),
@@ -167,6 +220,8 @@ func full(kind events.Kind) *events.Event {
 	case events.KindFileWrite:
 		ev.File = file("/etc/cron.d/x.sh")
 		ev.File.Summary, ev.File.Writes = true, events.Writes{Bytes: 65536, Count: 1024, HasBytes: true, HasCount: true}
+	case events.KindAuthentication, events.KindSession, events.KindIAM, events.KindConfiguration, events.KindAudit:
+		ev.Account, ev.Audit = account(), records()
 	case events.KindFileRename:
 		ev.File = file("/etc/init.d/agent.sh")
 		ev.File.Original = events.Path{Name: "/etc/init.d/agent.sh.dpkg-new", Cut: true, Detached: true, Deleted: true}

@@ -44,6 +44,14 @@ func (x texts) event(kind events.Kind) *events.Event {
 		ev.Loss = &events.Loss{Kind: events.KindExec, CPU: -1, Count: 1}
 		return ev
 	}
+	ev.Words = ownWords(kind)
+	if kind == events.KindFileIntegrity {
+		ev.File = &events.File{
+			Path: events.Path{Name: x.filename}, Original: events.Path{Name: x.executable}, Target: x.directory, Type: events.FileTypeSymlink,
+			Known: true, Owner: events.User{Name: x.user}, Group: events.Group{Name: x.group},
+		}
+		return ev
+	}
 	ev.Process = x.process()
 	ev.Family = events.Family{
 		Parent: x.process(), EntryLeader: x.process(), SessionLeader: x.process(), GroupLeader: x.process(),
@@ -56,6 +64,16 @@ func (x texts) event(kind events.Kind) *events.Event {
 		ev.Attempt = &events.Attempt{Filename: x.filename, Args: events.Args{Packed: x.args}}
 	case events.KindConnect, events.KindAccept, events.KindClose:
 		ev.Network = flow("10.0.0.5:41022", "198.51.100.7:80", events.DirectionEgress)
+	case events.KindAuthentication, events.KindSession, events.KindIAM, events.KindConfiguration, events.KindAudit:
+		ev.Account = &events.Account{
+			User: events.Principal{Name: x.user}, Effective: events.Principal{Name: x.name}, Target: events.Principal{Name: x.thread},
+			Group: events.Principal{Name: x.group}, Domain: x.host, Service: x.filename, Terminal: x.directory,
+		}
+		ev.Audit = &events.Audit{
+			Session: x.cgroup, Keys: []string{x.name, "plain"},
+			Data: events.AuditFields(map[string]string{"a0": x.executable, "old-auid": "unset"}), Socket: events.AuditFields(map[string]string{"path": x.filename}),
+			Paths: [][]events.AuditField{events.AuditFields(map[string]string{"name": x.filename, "item": "0"}), events.AuditFields(map[string]string{"name": x.directory, "item": "1"})},
+		}
 	case events.KindUnixConnect, events.KindUnixAccept:
 		ev.Local = &events.Local{
 			Source: events.LocalEndpoint{Address: x.filename}, Destination: events.LocalEndpoint{Address: x.executable},
@@ -111,6 +129,31 @@ func (x texts) contents(kind events.Kind) map[string]content {
 	if kind == events.KindEventsLost {
 		return m
 	}
+	file := func() {
+		part := func(path, s string) {
+			if s != "" {
+				m[path] = content{[]string{s}, ""}
+			}
+		}
+		directory, name := split(events.Path{Name: x.filename})
+		one("file.path", x.filename)
+		part("file.directory", directory)
+		part("file.name", name)
+		part("file.extension", extension(name))
+		one("file.target_path", x.directory)
+		one("file.owner", x.user)
+		one("file.group", x.group)
+		if kind == events.KindFileRename || kind == events.KindFileIntegrity {
+			_, name = split(events.Path{Name: x.executable})
+			one("file.Ext.original.path", x.executable)
+			part("file.Ext.original.name", name)
+			part("file.Ext.original.extension", extension(name))
+		}
+	}
+	if kind == events.KindFileIntegrity {
+		file()
+		return m
+	}
 	for _, at := range []string{"", "parent.", "entry_leader.", "session_leader.", "group_leader."} {
 		at = "process." + at
 		one(at+"name", x.name)
@@ -127,10 +170,12 @@ func (x texts) contents(kind events.Kind) map[string]content {
 	one("process.saved_user.name", x.user)
 	one("process.saved_group.name", x.group)
 	one("user.name", x.user)
-	one("user.effective.name", x.user)
-	one("user.Ext.real.name", x.user)
 	one("group.name", x.group)
-	one("group.Ext.real.name", x.group)
+	if x.event(kind).Account == nil {
+		one("user.effective.name", x.user)
+		one("user.Ext.real.name", x.user)
+		one("group.Ext.real.name", x.group)
+	}
 	groups := content{[]string{x.group, "plain"}, x.group + "\x00plain\x00"}
 	if x.group == "" {
 		groups.strings = groups.strings[1:]
@@ -154,6 +199,28 @@ func (x texts) contents(kind events.Kind) map[string]content {
 	case events.KindExecFailed:
 		one("sensor.exec.filename", x.filename)
 		list("sensor.exec.args", x.args)
+	case events.KindAuthentication, events.KindSession, events.KindIAM, events.KindConfiguration, events.KindAudit:
+		one("user.effective.name", x.name)
+		one("user.target.name", x.thread)
+		one("source.domain", x.host)
+		if x.host != "" {
+			m["source.address"] = content{[]string{x.host}, ""}
+		}
+		one("service.name", x.filename)
+		one("sensor.login.terminal", x.directory)
+		one("auditd.session", x.cgroup)
+		one("auditd.data.a0", x.executable)
+		one("auditd.data.socket.path", x.filename)
+		m["tags"] = content{[]string{x.name, "plain"}, x.name + "\x00plain\x00"}
+		var names content
+		for _, name := range []string{x.filename, x.directory} {
+			if name != "" {
+				names = content{append(names.strings, name), names.raw + name + "\x00"}
+			}
+		}
+		if len(names.strings) > 0 {
+			m["auditd.paths.name"] = names
+		}
 	case events.KindUnixConnect, events.KindUnixAccept:
 		for end, name := range map[string]string{"source": x.filename, "destination": x.executable} {
 			one(end+".path", name)
@@ -162,25 +229,7 @@ func (x texts) contents(kind events.Kind) map[string]content {
 			}
 		}
 	case events.KindFileCreate, events.KindFileWrite, events.KindFileRename, events.KindFileDelete, events.KindFileAttributes:
-		part := func(path, s string) {
-			if s != "" {
-				m[path] = content{[]string{s}, ""}
-			}
-		}
-		directory, name := split(events.Path{Name: x.filename})
-		one("file.path", x.filename)
-		part("file.directory", directory)
-		part("file.name", name)
-		part("file.extension", extension(name))
-		one("file.target_path", x.directory)
-		one("file.owner", x.user)
-		one("file.group", x.group)
-		if kind == events.KindFileRename {
-			_, name = split(events.Path{Name: x.executable})
-			one("file.Ext.original.path", x.executable)
-			part("file.Ext.original.name", name)
-			part("file.Ext.original.extension", extension(name))
-		}
+		file()
 	}
 	return m
 }

@@ -13,7 +13,10 @@ func appendFile(b []byte, e *events.Event) []byte {
 	f := e.File
 	b = appendOwner(b, e.Process)
 	b = append(b, ' ')
-	if e.Kind == events.KindFileRename {
+	if e.Words != nil && e.Words.Action != "" {
+		b = append(quote(b, e.Words.Action), ' ')
+	}
+	if e.Kind == events.KindFileRename || f.Original.Name != "" {
 		b = appendPath(b, f.Original)
 		if f.Exchanged {
 			b = append(b, " <-> "...)
@@ -44,6 +47,9 @@ func appendFile(b []byte, e *events.Event) []byte {
 	}
 	if f.Replaced {
 		notes.add("replaced another")
+	}
+	if f.Offline {
+		notes.add("unseen")
 	}
 	if f.Path.Deleted {
 		notes.add("deleted")

@@ -59,6 +59,13 @@ func FuzzAppend(f *testing.F) {
 			Writes: events.Writes{Bytes: uint64(status), Count: uint64(kind), HasBytes: cut, HasCount: true},
 		}
 		check(t, e)
+		e.File, e.Words, e.Account = nil, &events.Words{Action: name}, &events.Account{
+			User: events.Principal{Name: user}, Effective: events.Principal{ID: status, HasID: cut}, Target: events.Principal{Name: parent},
+			Address: addr.WithZone(user), Domain: name,
+		}
+		check(t, e)
+		e.Account.Address = netip.Addr{}
+		check(t, e)
 	})
 }
 

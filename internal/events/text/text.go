@@ -16,7 +16,7 @@ import (
 // Append appends the event's line without the newline.
 func Append(b []byte, e *events.Event) []byte {
 	b = e.Time.Local().AppendFormat(b, "15:04:05.000")
-	b = pad(b, e.Kind.String(), 16)
+	b = pad(b, e.Kind.String(), 17)
 	if l := e.Loss; l != nil {
 		b = append(b, ' ')
 		b = strconv.AppendUint(b, l.Count, 10)
@@ -33,6 +33,9 @@ func Append(b []byte, e *events.Event) []byte {
 	}
 	if e.File != nil {
 		return appendFile(b, e)
+	}
+	if e.Words != nil {
+		return appendTold(b, e)
 	}
 	p := e.Process
 	if p == nil {

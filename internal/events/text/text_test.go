@@ -128,6 +128,18 @@ func TestAppend(t *testing.T) {
 			Path: path("/b"), Known: true, Mode: 0o4755, Owner: events.User{ID: 7}, Group: events.Group{ID: 8},
 		}}, `file_attributes - - - /b (mode 04755, owner 7, group 8)`},
 		{"file of which nothing is known", events.Event{Kind: events.KindFileDelete, File: &events.File{}}, `file_delete - - - -`},
+		{"file_integrity", events.Event{Kind: events.KindFileIntegrity, Words: &events.Words{Action: "attributes_modified"}, File: &events.File{Path: path("/b"), Offline: true}},
+			`file_integrity - - - attributes_modified /b (unseen)`},
+		{"moved", events.Event{Kind: events.KindFileIntegrity, Words: &events.Words{Action: "moved"}, File: &events.File{Original: path("/a"), Path: path("/b")}},
+			`file_integrity - - - moved /a -> /b`},
+		{"login", events.Event{Kind: events.KindAuthentication, Outcome: events.OutcomeFailure, Process: &events.Process{PID: 900, Name: "sshd"},
+			Words: &events.Words{Action: "logged-in"}, Account: &events.Account{Effective: events.Principal{Name: "ro\not"}, Address: netip.MustParseAddr("203.0.113.9"), Domain: "x"},
+		}, `authentication 900 - sshd logged-in "ro\not" from 203.0.113.9 failed`},
+		{"account", events.Event{Kind: events.KindIAM, Outcome: events.OutcomeSuccess, Words: &events.Words{Action: "added-user-account"}, Account: &events.Account{
+			User: events.Principal{Name: "alice"}, Effective: events.Principal{HasID: true}, Target: events.Principal{ID: 1001, HasID: true}, Domain: "a b",
+		}}, `iam - alice - added-user-account 0 1001 from "a b" ok`},
+		{"audit", events.Event{Kind: events.KindAudit, Words: &events.Words{Action: "opened-file"}, Process: &curl}, `audit 4242 alice curl opened-file`},
+		{"unknown loss", events.Event{Kind: events.KindEventsLost, Loss: &events.Loss{Stage: events.ReasonBacklog, Count: 3}}, `events_lost 3 unknown events lost at backlog`},
 		{"no process", events.Event{Kind: events.KindExec}, `exec`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -155,6 +167,8 @@ func TestAppendColumns(t *testing.T) {
 			e.Network = &events.Network{}
 		} else if kind.Traits().Category == "file" {
 			e.File = &events.File{}
+		} else if kind.Traits().Action == "" {
+			e.Words, e.Account = &events.Words{}, &events.Account{User: events.Principal{Name: user}}
 		}
 		return strings.Index(string(Append(nil, &e)), "NAME")
 	}
