@@ -4,8 +4,10 @@ package snapshot
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,26 +18,39 @@ import (
 // process that has ended too until somebody waits for it. The error wraps
 // [ErrGone] if there is no such process, or the number is a thread's.
 func (r *Reader) Start(pid uint32) (ns uint64, err error) {
+	life, err := r.Life(pid)
+	return life.Start, err
+}
+
+// Life says whether a process lives, as far as one read can tell.
+type Life struct {
+	Start       uint64 // as [Reader.Start] gives it
+	Threads     int    // that there are, with a leader that has ended
+	LeaderEnded bool   // the first thread ends or has ended, whether the others live or not
+}
+
+// Life looks at a process by its tgid. It fails as [Reader.Start] does.
+func (r *Reader) Life(pid uint32) (Life, error) {
 	var buffer [1024]byte // a stat file has some 50 numbers and a name of at most 64 bytes
 	n, err := readInto(filepath.Join(r.dir(pid), "stat"), buffer[:])
 	if isGone(err) {
-		return 0, fmt.Errorf("read stat of process %d: %w", pid, ErrGone)
+		return Life{}, fmt.Errorf("read stat of process %d: %w", pid, ErrGone)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("read stat of process %d: %w", pid, err)
+		return Life{}, fmt.Errorf("read stat of process %d: %w", pid, err)
 	}
-	ticks, thread, err := parseStart(buffer[:n])
+	l, ticks, thread, err := parseLife(buffer[:n])
 	if err != nil {
-		return 0, fmt.Errorf("parse stat of process %d: %w", pid, err)
+		return Life{}, fmt.Errorf("parse stat of process %d: %w", pid, err)
 	}
 	if thread {
-		return 0, fmt.Errorf("read stat of process %d: it is a thread: %w", pid, ErrGone)
+		return Life{}, fmt.Errorf("read stat of process %d: it is a thread: %w", pid, ErrGone)
 	}
-	ns, ok := r.start(ticks)
-	if !ok {
-		return 0, fmt.Errorf("read stat of process %d: it started before its time namespace's boot", pid)
+	var ok bool
+	if l.Start, ok = r.start(ticks); !ok {
+		return Life{}, fmt.Errorf("read stat of process %d: it started before its time namespace's boot", pid)
 	}
-	return ns, nil
+	return l, nil
 }
 
 // readInto reads once: a file of /proc gives all that it has if there is room.
@@ -50,20 +65,34 @@ func readInto(name string, buffer []byte) (n int, err error) {
 
 // Fields of a stat file after the name, which is in parentheses; numbers as in proc_pid_stat(5).
 const (
+	stateField      = 3 - 3
+	flagsField      = 9 - 3
+	threadsField    = 20 - 3
 	startField      = 22 - 3
 	exitSignalField = 38 - 3
 )
 
-// parseStart finds the start time in ticks. thread is whether it is no group
-// leader: that has no signal to send at its end.
-func parseStart(stat []byte) (ticks uint64, thread bool, err error) {
+// pfExiting is PF_EXITING of include/linux/sched.h.
+const pfExiting = 4
+
+// parseLife finds all but the start, which comes in ticks. thread is whether it
+// is no group leader: that has no signal to send at its end.
+func parseLife(stat []byte) (l Life, ticks uint64, thread bool, err error) {
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) <= exitSignalField {
-		return 0, false, errors.New("fields are missing")
+		return Life{}, 0, false, errors.New("fields are missing")
 	}
-	ticks, err = strconv.ParseUint(string(fields[startField]), 10, 64)
+	number := func(i int) uint64 {
+		n, failed := strconv.ParseUint(string(fields[i]), 10, 64)
+		err = cmp.Or(err, failed)
+		return n
+	}
+	flags := number(flagsField)
+	l.Threads, ticks = int(min(number(threadsField), math.MaxInt32)), number(startField)
 	if err != nil {
-		return 0, false, fmt.Errorf("parse start time: %w", err)
+		return Life{}, 0, false, err
 	}
-	return ticks, string(fields[exitSignalField]) == "-1", nil
+	state := string(fields[stateField])
+	l.LeaderEnded = state == "Z" || state == "X" || flags&pfExiting != 0
+	return l, ticks, string(fields[exitSignalField]) == "-1", nil
 }

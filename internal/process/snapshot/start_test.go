@@ -74,14 +74,38 @@ func TestStartOfThread(t *testing.T) {
 	}
 }
 
-func FuzzParseStart(f *testing.F) {
+func TestLife(t *testing.T) {
+	tests := map[string]struct {
+		change func(*statLine)
+		want   Life
+	}{
+		"lives":                  {func(s *statLine) { s.threads = 3 }, Life{shellStart, 3, false}},
+		"ends":                   {func(s *statLine) { s.flags |= pfExiting }, Life{shellStart, 1, true}},
+		"zombie":                 {func(s *statLine) { s.state = "Z" }, Life{shellStart, 1, true}},
+		"lives without a leader": {func(s *statLine) { s.state, s.threads = "Z", 2 }, Life{shellStart, 2, true}},
+	}
+	for name, test := range tests {
+		f := newFake(t)
+		s := shell()
+		test.change(&s)
+		f.process(7, s)
+		if l, err := f.reader().Life(7); l != test.want || err != nil {
+			t.Errorf("%s: %+v, %v; want %+v", name, l, err, test.want)
+		}
+	}
+}
+
+func FuzzParseLife(f *testing.F) {
 	f.Add([]byte(shell().String()))
 	f.Add([]byte("7 (sh"))
 	f.Add([]byte(")"))
 	f.Fuzz(func(t *testing.T, stat []byte) {
-		ticks, thread, err := parseStart(stat)
-		if err != nil && (ticks != 0 || thread) {
-			t.Errorf("parseStart(%q): both %d and %v", stat, ticks, err)
+		l, ticks, thread, err := parseLife(stat)
+		if err != nil && (ticks != 0 || thread || l != Life{}) {
+			t.Errorf("parseLife(%q): both %+v, %d and %v", stat, l, ticks, err)
+		}
+		if l.Threads < 0 {
+			t.Errorf("parseLife(%q): %d threads", stat, l.Threads)
 		}
 	})
 }
