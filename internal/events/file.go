@@ -19,6 +19,7 @@ type File struct {
 
 	// What stat(2) says after the event, or before it for a deletion.
 	Known             bool   // the fields below, down to Changed, are known
+	HasMode           bool   // Mode, Owner and Group are, also where Known is false
 	Mode              uint16 // permissions with setuid, setgid and sticky, without the type
 	Links             uint32
 	Owner             User

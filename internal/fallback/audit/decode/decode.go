@@ -16,14 +16,21 @@ type Options struct {
 	Wants func(events.Kind) bool
 	// Raw adds the records' own fields (Event.Audit) to every event.
 	Raw bool
+	// Key marks the rules that the sensor itself has loaded. What such a rule
+	// alone has asked for is told as one of our kinds or not at all; what another
+	// has asked for and is none of them is told as kind audit.
+	Key string
 	// Start gives when the process with this tgid has started, in ns since boot
 	// as precisely as /proc has it, if it still lives and is the one that acted
-	// at that time; ok is false if that cannot be known. nil: it never is.
+	// at that time (Unix time in ns); ok is false if that cannot be known. nil: it never is.
 	Start func(pid uint32, at int64) (ns uint64, ok bool)
 }
 
 // A Decoder turns records into events. It is for one goroutine.
-type Decoder struct{ options Options }
+type Decoder struct {
+	options Options
+	items   []item // kept from one event to the next to be filled again
+}
 
 // New makes a decoder.
 func New(options Options) *Decoder { return &Decoder{options: options} }
@@ -34,8 +41,8 @@ func New(options Options) *Decoder { return &Decoder{options: options} }
 // is in the events all the same.
 func (d *Decoder) Decode(records []*auparse.AuditMessage) ([]*events.Event, error) {
 	for _, r := range records {
-		if r.RecordType == auparse.AUDIT_SYSCALL {
-			return d.syscall(records)
+		if r.RecordType == auparse.AUDIT_SYSCALL || r.RecordType == auparse.AUDIT_URINGOP {
+			return d.syscall(r, records)
 		}
 	}
 	return d.told(records)
