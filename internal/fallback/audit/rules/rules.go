@@ -10,8 +10,8 @@
 // io_uring, the fields sessionid and fstype, a key given by -F, -A (it
 // appends), -p after -a, escaped blanks, most address families, a group or
 // session -1, the file types as auditctl writes them and system calls since
-// Linux 6.10; it lets text stand around a condition, adds padding that the
-// kernel does not list, and panics on the system call 2048.
+// Linux 6.10; it lets text stand around a condition, and panics on the
+// system call 2048.
 package rules
 
 import (
@@ -65,6 +65,12 @@ func (r Rule) Wire() []byte { return r.record.wire(true) }
 // AUDIT_DEL_RULE takes. It differs from Wire for -A.
 func (r Rule) Listed() []byte { return r.record.wire(false) }
 
+// Is says whether the rule that the kernel listed is this one. Padding behind it does not matter.
+func (r Rule) Is(listed []byte) bool {
+	other, err := read(listed)
+	return err == nil && r.record.same(other)
+}
+
 // Keys are its keys, in order.
 func (r Rule) Keys() []string { return r.record.keys() }
 
@@ -74,7 +80,7 @@ func (r Rule) Keys() []string { return r.record.keys() }
 func (r Rule) Keyed() bool { return r.record.keyed() }
 
 // WithKey adds a key, the last. A rule that is not [Rule.Keyed] stays as it
-// is: whoever adds it must know it again by [Rule.Listed]. It fails if the keys
+// is: whoever adds it must know it again by [Rule.Is]. It fails if the keys
 // together are longer than the kernel takes (256 bytes).
 func (r Rule) WithKey(key string) (Rule, error) {
 	record, err := r.record.withKey(key)
