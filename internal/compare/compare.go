@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package compare pairs the events of two sources that have watched the same
+// host at the same time, and says what both have seen, what one of them has,
+// and in which fields they differ. It knows no source: it reads their documents.
+package compare
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"sensor/internal/events"
+)
+
+// Side is one of the two that are compared.
+type Side int
+
+// The two sides.
+const (
+	A Side = iota
+	B
+)
+
+func (s Side) other() Side { return 1 - s }
+
+// Options of a comparison.
+type Options struct {
+	Sides [2]SideOptions
+	// Window is how far the two may lag behind each other: an event without a
+	// partner is told as such when both have gone on for so long. 0: 10 s.
+	Window time.Duration
+	// Tolerance is how far the times of two events may lie apart that are one. 0: 1 s.
+	Tolerance time.Duration
+	// PendingEvents and PendingBytes bound what waits for a partner, of both
+	// sides. What comes when there is no room remains undecided. 0: 100,000 and 128 MiB.
+	PendingEvents, PendingBytes int
+	// Examples is how many are kept of each difference. 0: 3.
+	Examples int
+	// Ignore lists processes whose events are left out, as they are the comparison's own.
+	Ignore []uint32
+}
+
+// SideOptions say who a side is.
+type SideOptions struct {
+	Name   string // for people
+	Source string // event.provider: ebpf, audit; decides which rules hold
+	// Kinds that it tells; nil if that is unknown. What the other tells of others is one of the rules.
+	Kinds []events.Kind
+	// BlindBefore: it does not see what processes do that have begun before. Zero: it sees all.
+	BlindBefore time.Time
+}
+
+// Comparison reads the two streams. It is safe for concurrent use.
+type Comparison struct {
+	options Options
+	seed    maphash.Seed
+	ignored map[string]bool // pids as JSON
+
+	mu         sync.Mutex
+	names      *names
+	decoder    *decoder
+	begin, end int64 // ns since 1970: both sides watch; 0 if not yet known
+	settled    int64 // up to when what is due was decided
+	sides      [2]sideState
+	pairs      [events.KindCount]uint64
+	rules      []uint64 // how often each of eventRules was applied
+}
+
+type sideState struct {
+	position int64 // of its stream: the latest time told, ns since 1970
+	waiting  waiting
+	kinds    [events.KindCount]*kindState
+	refused  [events.KindCount]spans // times of events that found no room
+	losses   []loss
+	told     told // keys of what was told of kinds that are asked about
+	ignored  uint64
+	faulty   uint64
+}
+
+type kindState struct {
+	seen, only, toldLost, edge, full uint64
+	rules                            []uint64 // by eventRules
+	delays                           histogram
+	examples                         []Example
+}
+
+// New makes a comparison.
+func New(options Options) *Comparison {
+	options.Window = cmp.Or(options.Window, 10*time.Second)
+	options.Tolerance = cmp.Or(options.Tolerance, time.Second)
+	options.PendingEvents = cmp.Or(options.PendingEvents, 100_000)
+	options.PendingBytes = cmp.Or(options.PendingBytes, 128<<20)
+	options.Examples = cmp.Or(options.Examples, 3)
+	n := newNames()
+	c := &Comparison{options: options, seed: maphash.MakeSeed(), ignored: map[string]bool{}, names: n, decoder: newDecoder(n), rules: make([]uint64, len(eventRules))}
+	for _, pid := range options.Ignore {
+		c.ignored[strconv.FormatUint(uint64(pid), 10)] = true
+	}
+	for i := range c.sides {
+		c.sides[i].waiting, c.sides[i].told = newWaiting(), newTold()
+	}
+	return c
+}
+
+// Add takes the next event of a side, an ECS document as JSON. What is none is
+// counted, and the error says why; the comparison goes on.
+func (c *Comparison) Add(side Side, line []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := &c.sides[side]
+	d, err := c.decoder.decode(line)
+	if err != nil {
+		s.faulty++
+		return fmt.Errorf("read an event of %s: %w", c.options.Sides[side].Name, err)
+	}
+	if c.ignored[string(d.get(c.names, fieldPID))] {
+		s.ignored++
+		return nil
+	}
+	at := d.at
+	if d.created > 0 {
+		at = min(at, d.created) // a time in the future says nothing of how far the stream has come
+	}
+	s.position = max(s.position, at)
+	c.settleDue()
+	if d.kind == events.KindEventsLost {
+		c.lose(s, d)
+	} else {
+		k := s.kind(d.kind)
+		k.seen++
+		if d.created > 0 {
+			k.delays.add(d.created - d.at)
+		}
+		c.place(side, &pending{doc: d, told: s.position})
+	}
+	return nil
+}
+
+func (s *sideState) kind(k events.Kind) *kindState {
+	if s.kinds[k] == nil {
+		s.kinds[k] = &kindState{rules: make([]uint64, len(eventRules))}
+	}
+	return s.kinds[k]
+}
+
+// place pairs an event, or has it wait.
+func (c *Comparison) place(side Side, p *pending) {
+	p.loose, p.exact = c.keys(p.doc)
+	s := &c.sides[side]
+	if p.doc.kind == events.KindFileWrite {
+		s.told.add(p.exact)
+		s.told.add(c.placeKey(p.doc))
+	}
+	other := &c.sides[side.other()].waiting
+	if q := c.best(p, other.exact[p.exact], inExact, c.agrees); q != nil {
+		other.remove(q)
+		c.pair(side, p, q)
+		return
+	}
+	if c.full(p.doc.size) {
+		s.kind(p.doc.kind).full++
+		from, to := p.span()
+		s.refused[p.doc.kind].add(from, to, int64(c.options.Window))
+		return
+	}
+	s.waiting.push(p)
+}
+
+// full reports whether one more may not wait. Then the new one is given up, not
+// the oldest: the oldest's partner is the next to come.
+func (c *Comparison) full(size int) bool {
+	a, b := &c.sides[A].waiting, &c.sides[B].waiting
+	return a.count+b.count+1 > c.options.PendingEvents || a.size+b.size+size > c.options.PendingBytes
+}
+
+// span is from when an event may have happened to when it was told.
+func (p *pending) span() (from, to int64) { return p.doc.at, max(p.doc.at, p.told) }
+
+// Among how many events that fit the best partner is looked for, and among how many in all.
+const (
+	maxFitting    = 8
+	maxCandidates = 64
+)
+
+// best is the partner that differs in the fewest fields; of several the nearest
+// in time, of several the first. nil if none fits.
+func (c *Comparison) best(p *pending, q queue, which int, fits func(a, b *document) bool) *pending {
+	var found *pending
+	var differs int
+	fitting := 0
+	for candidate, n := q.head, 0; candidate != nil && n < maxCandidates && fitting < maxFitting; candidate, n = candidate.links[which].after, n+1 {
+		if !c.near(p, candidate) || !fits(p.doc, candidate.doc) {
+			continue
+		}
+		fitting++
+		if found == nil {
+			found, differs = candidate, -1
+			continue
+		}
+		if differs < 0 {
+			differs = c.differing(p.doc, found.doc)
+		}
+		if d := c.differing(p.doc, candidate.doc); d < differs || d == differs && distance(p, candidate) < distance(p, found) {
+			found, differs = candidate, d
+		}
+	}
+	return found
+}
+
+func distance(p, q *pending) int64 { return max(p.doc.at-q.doc.at, q.doc.at-p.doc.at) }
+
+// near reports whether both may have happened at the same time.
+func (c *Comparison) near(p, q *pending) bool {
+	from, to := p.span()
+	otherFrom, otherTo := q.span()
+	return from <= otherTo+int64(c.options.Tolerance) && otherFrom <= to+int64(c.options.Tolerance)
+}
+
+// conflict reports whether both have the field, and other values.
+func (c *Comparison) conflict(a, b *document, id fieldID) bool {
+	x, y := a.get(c.names, id), b.get(c.names, id)
+	return x != nil && y != nil && string(x) != string(y)
+}
+
+// alike is whether two events of the same pid may be of the same process, and are
+// both summaries or none.
+func (c *Comparison) alike(a, b *document) bool {
+	return !c.conflict(a, b, fieldEntity) && (a.get(c.names, fieldSummary) == nil) == (b.get(c.names, fieldSummary) == nil)
+}
+
+// agrees is whether two events of the same process and content may be one for certain.
+func (c *Comparison) agrees(a, b *document) bool {
+	for _, id := range apart {
+		if c.conflict(a, b, id) {
+			return false
+		}
+	}
+	return c.alike(a, b)
+}
+
+// resembles is whether two events of the same process, of which nothing better
+// has come, may be one: they share some of the content, or one knows none.
+func (c *Comparison) resembles(a, b *document) bool {
+	if !c.alike(a, b) {
+		return false
+	}
+	var some [2]bool
+	for _, id := range pairings[a.kind].content {
+		x, y := a.get(c.names, id), b.get(c.names, id)
+		if x != nil && string(x) == string(y) {
+			return true
+		}
+		some[A], some[B] = some[A] || x != nil, some[B] || y != nil
+	}
+	x := a.get(c.names, fieldInode)
+	return x != nil && string(x) == string(b.get(c.names, fieldInode)) || !some[A] || !some[B]
+}
+
+// pair counts two events that are one. p is of the given side.
+func (c *Comparison) pair(side Side, p, q *pending) {
+	c.pairs[p.doc.kind]++
+	if side == A {
+		c.tally(p.doc, q.doc)
+	} else {
+		c.tally(q.doc, p.doc)
+	}
+}
+
+// settleDue decides about the events whose partner would have come by now.
+func (c *Comparison) settleDue() {
+	passed := min(c.sides[A].position, c.sides[B].position) - int64(c.options.Window)
+	if passed < c.settled+int64(time.Millisecond) {
+		return // not for each event
+	}
+	c.settled = passed
+	for side := range c.sides {
+		for kind := range c.sides[side].waiting.order {
+			patience := int64(pairings[kind].patience)
+			for p := c.sides[side].waiting.order[kind].head; p != nil && p.told+patience < passed; p = c.sides[side].waiting.order[kind].head {
+				c.settle(Side(side), p)
+			}
+		}
+	}
+}
+
+// settle decides about an event that waits.
+func (c *Comparison) settle(side Side, p *pending) {
+	s, other := &c.sides[side], &c.sides[side.other()]
+	s.waiting.remove(p)
+	if q := c.best(p, other.waiting.loose[p.loose], inLoose, c.resembles); q != nil {
+		other.waiting.remove(q)
+		c.pair(side, p, q)
+		return
+	}
+	kind := s.kind(p.doc.kind)
+	if i := c.ruleFor(side, p); i >= 0 {
+		kind.rules[i]++
+		c.rules[i]++
+		return
+	}
+	from, to := p.span()
+	tolerance := int64(c.options.Tolerance)
+	switch {
+	case c.begin == 0 || from < c.begin || c.end != 0 && to > c.end:
+		kind.edge++
+	case other.refused[p.doc.kind].touch(from-tolerance, to+tolerance):
+		kind.full++
+	default:
+		kind.only++
+		if other.takeLoss(p.doc.kind, from-tolerance, to+tolerance) {
+			kind.toldLost++
+		}
+		if len(kind.examples) < c.options.Examples {
+			kind.examples = append(kind.examples, c.example(p.doc))
+		}
+	}
+}
+
+// Begin says from when on both sides watch. What happened before and was seen
+// by one of them alone is undecided.
+func (c *Comparison) Begin(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.begin = at.UnixNano()
+}
+
+// Advance says that a side has told all that happened up to a time, so that
+// what the other has told need not wait while nothing happens.
+func (c *Comparison) Advance(side Side, to time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := &c.sides[side]
+	s.position = max(s.position, to.UnixNano())
+	c.settleDue()
+}
+
+// Position is the latest time that a side has told; zero if it has told
+// nothing. Who reads recorded streams reads on where it is earlier.
+func (c *Comparison) Position(side Side) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sides[side].position == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, c.sides[side].position)
+}
+
+// End says until when both sides have watched, and decides about all that
+// waits. No event may be added after it.
+func (c *Comparison) End(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end = at.UnixNano()
+	for side := range c.sides {
+		for kind := range c.sides[side].waiting.order {
+			q := &c.sides[side].waiting.order[kind]
+			for q.head != nil {
+				c.settle(Side(side), q.head)
+			}
+		}
+	}
+}
+
+// Progress is where a comparison stands.
+type Progress struct {
+	Seen    [2]uint64 // by side
+	Both    uint64    // pairs
+	Only    [2]uint64
+	Pending int
+}
+
+// Progress says where the comparison stands.
+func (c *Comparison) Progress() Progress {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var p Progress
+	for kind := range events.KindCount {
+		p.Both += c.pairs[kind]
+		for side := range c.sides {
+			if k := c.sides[side].kinds[kind]; k != nil {
+				p.Seen[side] += k.seen
+				p.Only[side] += k.only
+			}
+		}
+	}
+	p.Pending = c.sides[A].waiting.count + c.sides[B].waiting.count
+	return p
+}
+
+// A loss is what a side has told to have lost, as far as no event was found that it could be.
+type loss struct {
+	kind events.Kind
+	span span
+	left uint64
+}
+
+// maxLosses bounds what is remembered of losses.
+const maxLosses = 1024
+
+// lose takes in what a side has told of its losses.
+func (c *Comparison) lose(s *sideState, d *document) {
+	kind, _ := events.KindByName(text(d.get(c.names, fieldLossKind))) // KindNone: any
+	from, err := parseTime(d.get(c.names, fieldStart))
+	to, err2 := parseTime(d.get(c.names, fieldEnd))
+	if errors.Join(err, err2) != nil {
+		return
+	}
+	if len(s.losses) == maxLosses {
+		s.losses = slices.Delete(s.losses, 0, 1)
+	}
+	s.losses = append(s.losses, loss{kind, span{from, to}, number(d.get(c.names, fieldLossCount))})
+}
+
+// takeLoss reports whether an event may be one of those that the side has told
+// as lost. Each is taken once.
+func (s *sideState) takeLoss(kind events.Kind, from, to int64) bool {
+	i := slices.IndexFunc(s.losses, func(l loss) bool {
+		return l.left > 0 && (l.kind == kind || l.kind == events.KindNone) && from <= l.span.to && to >= l.span.from
+	})
+	if i < 0 {
+		return false
+	}
+	s.losses[i].left--
+	return true
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compare
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"sensor/internal/events"
+)
+
+const second = time.Second
+
+func connect(pid, tid uint32, port uint16, outcome events.Outcome) *events.Event {
+	p := process(pid)
+	p.TID = tid
+	return &events.Event{Kind: events.KindConnect, Process: p, Outcome: outcome, Network: &events.Network{
+		Destination: events.Endpoint{Addr: netip.MustParseAddr("192.0.2.1"), Port: port}, Direction: events.DirectionEgress, Protocol: 6,
+	}}
+}
+
+func write(pid uint32, path string, summary bool) *events.Event {
+	return &events.Event{Kind: events.KindFileWrite, Process: process(pid), File: &events.File{Path: events.Path{Name: path}, Summary: summary}}
+}
+
+// What a comparison of one kind is to find.
+type want struct {
+	both, onlyA, onlyB uint64
+	rules              string // of both sides: name=count, a's first
+	undecidedA         uint64
+	undecidedB         uint64
+	differ             string // fields
+}
+
+func TestPairing(t *testing.T) {
+	known := func(e *events.Event, entity string) *events.Event {
+		e.Process.EntityID = entity
+		return e
+	}
+	exit := func(pid uint32, status uint32) *events.Event {
+		return &events.Event{Kind: events.KindExit, Process: process(pid), End: &events.End{Status: status}}
+	}
+	for _, test := range []struct {
+		name string
+		kind events.Kind
+		feed func(s *streams)
+		want want
+	}{
+		{"one and the same", events.KindExec, func(s *streams) {
+			s.add(A, second, exec(7, "/bin/a"))
+			s.add(B, second, exec(7, "/bin/a"))
+		}, want{both: 1}},
+		{"the later source first", events.KindExec, func(s *streams) {
+			s.add(B, second, exec(7, "/bin/a"))
+			s.add(A, second, exec(7, "/bin/a"))
+		}, want{both: 1}},
+		{"one alone", events.KindExec, func(s *streams) {
+			s.add(A, second, exec(7, "/bin/a"))
+			s.add(B, second, exec(8, "/bin/a"))
+		}, want{onlyA: 1, onlyB: 1}},
+		{"another program", events.KindExec, func(s *streams) {
+			one, other := exec(7, "/bin/a"), exec(7, "/bin/b")
+			other.Process.Args = events.Args{Packed: "b\x00"}
+			s.add(A, second, one)
+			s.add(B, second, other)
+		}, want{onlyA: 1, onlyB: 1}},
+		{"another argument", events.KindExec, func(s *streams) {
+			other := exec(7, "/bin/a")
+			other.Process.Args = events.Args{Packed: "b\x00", Count: 1}
+			s.add(A, second, exec(7, "/bin/a"))
+			s.add(B, second, other)
+		}, want{both: 1, differ: "process.args process.command_line process.title"}},
+		{"another time", events.KindExec, func(s *streams) {
+			s.add(A, 1*second, exec(7, "/bin/a"))
+			s.add(B, 4*second, exec(7, "/bin/a"))
+		}, want{onlyA: 1, onlyB: 1}},
+		{"a pid that was given again", events.KindExit, func(s *streams) {
+			s.add(A, second, known(exit(7, 0), "first"))
+			s.add(B, second, known(exit(7, 0), "second"))
+		}, want{onlyA: 1, onlyB: 1}},
+		{"a process whose start only one knows", events.KindExit, func(s *streams) {
+			s.add(A, second, known(exit(7, 0), "first"))
+			s.add(B, second, exit(7, 0))
+		}, want{both: 1}},
+		{"several in a row", events.KindConnect, func(s *streams) {
+			for i := range 10 {
+				s.add(A, second+time.Duration(i)*time.Microsecond, connect(7, 7, 80, events.OutcomeSuccess))
+			}
+			for range 10 {
+				s.add(B, second, connect(7, 7, 80, events.OutcomeSuccess))
+			}
+		}, want{both: 10}},
+		{"several in a row, the first lost", events.KindConnect, func(s *streams) {
+			for i := range 5 {
+				s.add(A, time.Duration(i)*100*time.Millisecond, connect(7, 7, 80, events.OutcomeSuccess))
+			}
+			for i := 1; i < 5; i++ {
+				s.add(B, time.Duration(i)*100*time.Millisecond, connect(7, 7, 80, events.OutcomeSuccess))
+			}
+		}, want{both: 4, onlyA: 1}},
+		{"threads", events.KindConnect, func(s *streams) {
+			s.add(A, second, connect(7, 8, 80, events.OutcomeSuccess))
+			s.add(B, second, connect(7, 9, 80, events.OutcomeFailure))
+			s.add(B, second, connect(7, 8, 80, events.OutcomeSuccess))
+			s.add(A, second, connect(7, 9, 80, events.OutcomeFailure))
+		}, want{both: 2}},
+		{"the one that differs least", events.KindConnect, func(s *streams) {
+			s.add(A, second, connect(7, 7, 80, events.OutcomeSuccess))
+			s.add(A, second, connect(7, 7, 80, events.OutcomeFailure))
+			s.add(B, second, connect(7, 7, 80, events.OutcomeFailure))
+			s.add(B, second, connect(7, 7, 80, events.OutcomeSuccess))
+		}, want{both: 2}},
+		{"a call that waited", events.KindAccept, func(s *streams) {
+			accept := func() *events.Event {
+				return &events.Event{Kind: events.KindAccept, Process: process(7), Network: &events.Network{
+					Source: events.Endpoint{Addr: netip.MustParseAddr("192.0.2.1"), Port: 4000}}}
+			}
+			s.add(A, 60*second, accept())
+			s.add(B, 60*second, exec(9, "/bin/later"))
+			s.add(B, 5*second, accept()) // told now
+		}, want{both: 1}},
+		{"before both watched", events.KindExec, func(s *streams) {
+			s.add(A, -second, exec(7, "/bin/a"))
+			s.add(A, -second, exec(8, "/bin/a"))
+			s.add(B, -second, exec(8, "/bin/a"))
+		}, want{both: 1, undecidedA: 1}},
+		{"after both watched", events.KindExec, func(s *streams) {
+			s.add(B, 101*second, exec(7, "/bin/a"))
+		}, want{undecidedB: 1}},
+		{"killed", events.KindExit, func(s *streams) {
+			s.add(A, second, exit(7, 9))
+			s.add(A, second, exit(8, 0))
+		}, want{onlyA: 1, rules: "killed=1"}},
+		{"file opened and written, twice", events.KindFileWrite, func(s *streams) {
+			for i := range time.Duration(2) {
+				s.add(B, i*second, write(7, "/f", false))
+				s.add(A, i*second, write(7, "/f", false))
+				s.add(A, i*second, write(7, "/f", true))
+			}
+		}, want{both: 2, rules: "write_summary=2"}},
+		{"file opened twice and written once", events.KindFileWrite, func(s *streams) {
+			s.add(B, 1*second, write(7, "/f", false))
+			s.add(B, 1*second, write(7, "/f", false))
+			s.add(A, 1*second, write(7, "/f", false))
+		}, want{both: 1, rules: "opened_again=1"}},
+		{"file written long after its open", events.KindFileWrite, func(s *streams) {
+			s.add(B, 1*second, write(7, "/f", false))
+			s.add(A, 9*second, write(7, "/f", false))
+		}, want{rules: "written_later=1 opened_again=1"}},
+		{"file opened by another", events.KindFileWrite, func(s *streams) {
+			s.add(B, 1*second, write(7, "/f", false))
+			s.add(A, 1*second, write(8, "/f", false))
+			s.add(A, 1*second, write(8, "/g", false))
+		}, want{onlyA: 1, rules: "passed_descriptor=1 opened_only=1"}},
+		{"io_uring", events.KindConnect, func(s *streams) {
+			e := connect(7, 8, 80, events.OutcomeSuccess)
+			e.Process.ThreadName = "iou-wrk-7"
+			s.add(A, second, e)
+		}, want{rules: "io_uring=1"}},
+		{"datagram", events.KindConnect, func(s *streams) {
+			e := connect(7, 8, 80, events.OutcomeSuccess)
+			e.Network.Protocol = 17
+			s.add(A, second, e)
+		}, want{rules: "datagram=1"}},
+		{"asked again", events.KindConnect, func(s *streams) {
+			e := connect(7, 7, 80, events.OutcomeFailure)
+			e.Network.Code = "EISCONN"
+			s.add(B, second, e)
+		}, want{rules: "asked_again=1"}},
+		{"helper of the kernel", events.KindExec, func(s *streams) {
+			e := exec(7, "/sbin/modprobe")
+			e.Family.Parent = &events.Process{PID: 2}
+			s.add(A, second, e)
+		}, want{rules: "kernel_helper=1"}},
+		{"snapshots", events.KindAlreadyRunning, func(s *streams) {
+			s.add(A, second, &events.Event{Kind: events.KindAlreadyRunning, Process: process(7)})
+			s.add(B, second, &events.Event{Kind: events.KindAlreadyRunning, Process: process(7)})
+			s.add(B, second, &events.Event{Kind: events.KindAlreadyRunning, Process: process(8)})
+		}, want{both: 1, rules: "snapshot=1"}},
+		{"a process that audit does not trace", events.KindExec, func(s *streams) {
+			s.c.options.Sides[B].BlindBefore = start
+			for pid, began := range map[uint32]time.Duration{7: -second, 8: second} {
+				e := exec(pid, "/bin/a")
+				e.Process.Start = start.Add(began)
+				s.add(A, second, e)
+			}
+		}, want{onlyA: 1, rules: "untraced_process=1"}},
+		{"a kind that audit does not tell", events.KindFork, func(s *streams) {
+			s.c.options.Sides[B].Kinds = []events.Kind{events.KindExec}
+			s.add(A, second, &events.Event{Kind: events.KindFork, Process: process(7)})
+		}, want{rules: "not_told=1"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStreams(t, nil)
+			test.feed(s)
+			r := s.end(100 * second)
+			k := kindOf(t, r, test.kind)
+			got := want{both: k.Both, onlyA: k.A.Only, onlyB: k.B.Only, undecidedA: k.A.Undecided.total(), undecidedB: k.B.Undecided.total()}
+			var rules, differ []string
+			for _, side := range []KindSide{k.A, k.B} {
+				for _, rule := range Rules() {
+					if n := side.Rules[rule.Name]; n > 0 {
+						rules = append(rules, fmt.Sprintf("%s=%d", rule.Name, n))
+					}
+				}
+			}
+			for _, f := range r.Fields {
+				if f.Differ > 0 {
+					differ = append(differ, f.Field)
+				}
+			}
+			got.rules, got.differ = strings.Join(rules, " "), strings.Join(differ, " ")
+			if got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// What has no partner is told while the streams go on, and only once the partner would have come.
+func TestSettledOnTheWay(t *testing.T) {
+	s := newStreams(t, nil)
+	s.add(A, 0, exec(7, "/bin/a"))
+	s.add(A, 30*second, exec(8, "/bin/b"))
+	if p := s.c.Progress(); p.Only[A] != 0 || p.Pending != 2 {
+		t.Errorf("decided before the other side has told anything: %+v", p)
+	}
+	s.add(B, 9*second, exec(9, "/bin/c"))
+	if p := s.c.Progress(); p.Only[A] != 0 || p.Pending != 3 {
+		t.Errorf("decided within the window: %+v", p)
+	}
+	s.c.Advance(B, start.Add(11*second))
+	if p := s.c.Progress(); p.Only[A] != 1 || p.Pending != 2 {
+		t.Errorf("not decided after the window: %+v", p)
+	}
+	s.add(B, 30*second, exec(8, "/bin/b"))
+	if k := kindOf(t, s.end(100*second), events.KindExec); k.Both != 1 || k.A.Only != 1 || k.B.Only != 1 {
+		t.Errorf("got %+v", k)
+	}
+}
+
+// A time in the future does not make the comparison give up on the present.
+func TestFutureTime(t *testing.T) {
+	s := newStreams(t, nil)
+	s.add(A, second, exec(7, "/bin/a"))
+	future := exec(8, "/bin/b")
+	future.Time, future.Created = start.Add(1e6*second), start.Add(second)
+	for _, side := range []Side{A, B} {
+		if err := s.c.Add(side, s.encoder.Append(nil, future)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.add(B, second, exec(7, "/bin/a"))
+	if k := kindOf(t, s.end(100*second), events.KindExec); k.Both != 2 {
+		t.Errorf("got %+v, want 2 pairs", k)
+	}
+}
+
+// What does not fit is undecided on both sides, and of other times nothing is.
+func TestFull(t *testing.T) {
+	const most = 100
+	s := newStreams(t, func(o *Options) { o.PendingEvents = most })
+	for i := range uint32(3 * most) {
+		s.add(A, 20*second, exec(i+1, "/bin/a"))
+	}
+	for i := range uint32(3 * most) {
+		s.add(B, 20*second, exec(i+1, "/bin/a"))
+	}
+	s.c.Advance(B, start.Add(60*second))
+	s.add(A, 80*second, exec(7, "/bin/alone"))
+	k := kindOf(t, s.end(100*second), events.KindExec)
+	if k.Both != most || k.A.Undecided.Full != 2*most || k.B.Undecided.Full != 2*most || k.A.Only != 1 || k.B.Only != 0 {
+		t.Errorf("got %+v", k)
+	}
+}
+
+func TestFullOfBytes(t *testing.T) {
+	const most = 1 << 20
+	s := newStreams(t, func(o *Options) { o.PendingBytes = most })
+	for i := range uint32(1000) {
+		s.add(A, 0, exec(i+1, "/"+strings.Repeat("x", 10_000)))
+		if size := s.c.sides[A].waiting.size; size > most {
+			t.Fatalf("%d bytes wait", size)
+		}
+	}
+	if k := kindOf(t, s.end(second), events.KindExec); k.A.Undecided.Full < 800 || k.A.Only == 0 {
+		t.Errorf("got %+v", k)
+	}
+}
+
+// An event that the other side has told as lost is not missed in silence.
+func TestToldLost(t *testing.T) {
+	s := newStreams(t, nil)
+	for i := range uint32(5) {
+		s.add(A, second, exec(i+1, "/bin/a"))
+	}
+	s.add(A, 20*second, exec(9, "/bin/a"))
+	s.add(B, 2*second, &events.Event{Kind: events.KindEventsLost, Loss: &events.Loss{Kind: events.KindExec, Count: 3, First: start, Last: start.Add(2 * second)}})
+	if k := kindOf(t, s.end(100*second), events.KindExec); k.A.Only != 6 || k.A.ToldLost != 3 {
+		t.Errorf("got %+v, want 6 of which 3 were told as lost", k)
+	}
+}
+
+func TestIgnoredAndFaulty(t *testing.T) {
+	s := newStreams(t, func(o *Options) { o.Ignore = []uint32{7} })
+	s.add(A, second, exec(7, "/bin/a"))
+	s.add(A, second, exec(8, "/bin/a"))
+	for _, line := range []string{"", "{", "[]", "{}", `{"@timestamp":"2026-11-23T17:00:00Z"}`, `{"@timestamp":7}`, `{"@timestamp":"2026-11-23T17:00:00Z","event":{"action":"dance","category":["leisure"]}}`} {
+		if err := s.c.Add(A, []byte(line)); err == nil || !strings.Contains(err.Error(), "read an event of ebpf") {
+			t.Errorf("%s: error %v", line, err)
+		}
+	}
+	r := s.end(100 * second)
+	if r.A.Seen != 1 || r.A.Ignored != 1 || r.A.Faulty != 7 {
+		t.Errorf("got %+v", r.A)
+	}
+}
+
+func TestFieldRules(t *testing.T) {
+	s := newStreams(t, nil)
+	pair := func(kind events.Kind, a, b func(e *events.Event), later time.Duration) {
+		one, other := connect(7, 7, 80, events.OutcomeSuccess), connect(7, 7, 80, events.OutcomeSuccess)
+		one.Kind, other.Kind = kind, kind
+		a(one)
+		b(other)
+		s.add(A, second+later, one)
+		s.add(B, second, other)
+	}
+	none := func(*events.Event) {}
+	pair(events.KindConnect, func(e *events.Event) {
+		e.Process.Start, e.Process.EntityID = start.Add(7*time.Millisecond), "entity"
+	}, none, 5*time.Millisecond)
+	pair(events.KindConnect, func(e *events.Event) { e.Process.Start = start.Add(17 * time.Millisecond) }, func(e *events.Event) { e.Process.Start = start.Add(10 * time.Millisecond) }, 0)
+	pair(events.KindConnect, func(e *events.Event) { e.Process.Start = start.Add(2 * second) }, func(e *events.Event) { e.Process.Start = start }, -500*time.Millisecond)
+	pair(events.KindConnect, none, func(e *events.Event) {
+		e.Outcome = events.OutcomeFailure
+		e.Network.Code = "EINPROGRESS"
+	}, 0)
+	pair(events.KindConnect, none, func(e *events.Event) { e.Outcome = events.OutcomeFailure; e.Network.Code = "ECONNREFUSED" }, 0)
+	pair(events.KindConnect, func(e *events.Event) { e.Process.VPID = 3 }, func(e *events.Event) { e.Network.Namespace = 9 }, 0)
+	r := s.end(100 * second)
+	for name, want := range map[string]FieldReport{
+		"@timestamp":               {Agree: 4, Differ: 1, Rules: map[string]uint64{"call_time": 1}},
+		"process.start":            {Differ: 1, Rules: map[string]uint64{"start_tick": 1, "start_unknown": 1}},
+		"process.entity_id":        {Rules: map[string]uint64{"start_unknown": 1}},
+		"event.outcome":            {Agree: 4, Differ: 1, Rules: map[string]uint64{"in_progress": 1}},
+		"error.code":               {LackedA: 1, Rules: map[string]uint64{"in_progress": 1}},
+		"process.vpid":             {LackedB: 1},
+		"sensor.network.namespace": {LackedA: 1},
+		"destination.port":         {Agree: 6},
+	} {
+		got := fieldOf(r, name)
+		if got.Agree != want.Agree || got.Differ != want.Differ || got.LackedA != want.LackedA || got.LackedB != want.LackedB || fmt.Sprint(got.Rules) != fmt.Sprint(want.Rules) {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
+	}
+	if f := fieldOf(r, "event.outcome"); len(f.Examples) != 1 || string(f.Examples[0].A) != `"success"` || string(f.Examples[0].B) != `"failure"` {
+		t.Errorf("got the examples %+v", f.Examples)
+	}
+	for _, f := range r.Fields {
+		if strings.HasPrefix(f.Field, "host.") || strings.HasPrefix(f.Field, "agent.") || f.Field == "event.provider" {
+			t.Errorf("%s was compared", f.Field)
+		}
+	}
+	if e := r.Agreement.Events; e != (Ratio{6, 6, 1}) {
+		t.Errorf("events agree: %+v", e)
+	}
+}

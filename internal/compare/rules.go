@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package compare
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"time"
+
+	"sensor/internal/events"
+)
+
+// A Rule names a difference between two sources that is right on both sides:
+// an event that one tells and the other has reason not to. docs/compare.md
+// lists them all.
+type Rule struct {
+	Name   string
+	Teller string        // the source that tells the event; "" for either
+	Silent string        // the source that does not; "" for any other
+	Kinds  []events.Kind // empty for all
+	Reason string
+
+	holds func(c *Comparison, side Side, p *pending) bool
+}
+
+// A FieldRule likewise names a difference in a field of two events that are one.
+type FieldRule struct {
+	Name   string
+	Source string        // whose value is the odd one
+	Fields []string      // names; * stands for any beginning or end
+	Kinds  []events.Kind // empty for all
+	Reason string
+
+	holds func(c *Comparison, theirs, other said) bool
+}
+
+// Uncompared are fields that say nothing of the event.
+type Uncompared struct {
+	Fields []string
+	Reason string
+}
+
+// Rules lists the rules for events, in the order in which they are tried.
+func Rules() []Rule { return slices.Clone(eventRules) }
+
+// FieldRules lists the rules for fields likewise.
+func FieldRules() []FieldRule { return slices.Clone(fieldRules) }
+
+// UncomparedFields lists what is not compared.
+func UncomparedFields() []Uncompared { return slices.Clone(uncompared) }
+
+var uncompared = []Uncompared{
+	{[]string{"agent.*", "ecs.*", "host.*", "data_stream.*"}, "every document of a sensor says the same there"},
+	{[]string{"event.id", "event.sequence", "event.created", "event.provider", "event.module", "event.dataset"}, "about the document, not about what happened"},
+	{[]string{"related.*"}, "copies of other fields, for searches"},
+	{[]string{"sensor.raw.*"}, "copies of other fields, byte by byte"},
+	{[]string{"auditd.*"}, "the audit record itself"},
+}
+
+const (
+	ebpf  = "ebpf"
+	audit = "audit"
+)
+
+var eventRules = []Rule{
+	{
+		Name:   "not_told",
+		Reason: "the other source does not tell this kind at all",
+		holds: func(c *Comparison, side Side, p *pending) bool {
+			kinds := c.options.Sides[side.other()].Kinds
+			return kinds != nil && !slices.Contains(kinds, p.doc.kind)
+		},
+	},
+	{
+		Name:   "snapshot",
+		Kinds:  []events.Kind{events.KindAlreadyRunning},
+		Reason: "each looks at a moment of its own at what runs already: a process may have ended or begun in between",
+		holds:  always,
+	},
+	{
+		Name: "untraced_process", Teller: ebpf, Silent: audit,
+		Reason: "the kernel audits only processes that were created after auditing was first enabled",
+		holds: func(c *Comparison, side Side, p *pending) bool {
+			blind := c.options.Sides[side.other()].BlindBefore
+			start, err := parseTime(p.doc.get(c.names, fieldProcessStart))
+			return err == nil && !blind.IsZero() && start < blind.UnixNano()
+		},
+	},
+	{
+		Name: "killed", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindExit},
+		Reason: "a process that a signal ends makes no system call that could be audited",
+		holds:  has(fieldSignal),
+	},
+	{
+		Name: "kernel_helper", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindExec, events.KindExit},
+		Reason: "the kernel runs its helpers without a system call",
+		holds: func(c *Comparison, _ Side, p *pending) bool {
+			return string(p.doc.get(c.names, fieldParent)) == "2" // kthreadd
+		},
+	},
+	{
+		Name: "io_uring", Teller: ebpf, Silent: audit,
+		Reason: "a worker of io_uring did it, and no system call; audit has other rules for these, which are not set",
+		holds: func(c *Comparison, _ Side, p *pending) bool {
+			name := text(p.doc.get(c.names, fieldThreadName))
+			return strings.HasPrefix(name, "iou-wrk-") || strings.HasPrefix(name, "iou-sqp-")
+		},
+	},
+	{
+		Name: "datagram", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindConnect},
+		Reason: "a datagram sent without connect is told once for each peer; audit has a rule for connect alone",
+		holds: func(c *Comparison, _ Side, p *pending) bool {
+			transport := text(p.doc.get(c.names, fieldTransport))
+			return transport != "" && transport != "tcp"
+		},
+	},
+	{
+		Name: "asked_again", Teller: audit, Silent: ebpf, Kinds: []events.Kind{events.KindConnect},
+		Reason: "a call that asks how its connection stands is no new attempt",
+		holds: func(c *Comparison, _ Side, p *pending) bool {
+			return slices.Contains([]string{"EALREADY", "EISCONN"}, text(p.doc.get(c.names, fieldErrorCode)))
+		},
+	},
+	{
+		Name: "write_summary", Teller: ebpf, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "a summary counts the writes after the first; who tells opens for writing has none",
+		holds:  has(fieldSummary),
+	},
+	{
+		Name: "written_later", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "audit has told that the process opened the file for writing, at another time than that of the first write",
+		holds: func(c *Comparison, side Side, p *pending) bool {
+			return c.sides[side.other()].told.has(p.exact)
+		},
+	},
+	{
+		Name: "passed_descriptor", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "audit has told that another process opened the file for writing, and handed it on",
+		holds: func(c *Comparison, side Side, p *pending) bool {
+			return c.sides[side.other()].told.has(c.placeKey(p.doc))
+		},
+	},
+	{
+		Name: "opened_again", Teller: audit, Silent: ebpf, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "audit tells each open for writing; eBPF has told that the process wrote the file, once for all its descriptors",
+		holds: func(c *Comparison, side Side, p *pending) bool {
+			return c.sides[side.other()].told.has(p.exact)
+		},
+	},
+	{
+		Name: "opened_only", Teller: audit, Silent: ebpf, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "audit tells an open for writing, whether anything is written or not",
+		holds:  always,
+	},
+}
+
+var fieldRules = []FieldRule{
+	{
+		Name: "call_time", Source: audit, Fields: []string{"@timestamp", "process.end"},
+		Reason: "audit's time is that at which the system call began, by the clock of the timer tick (1 to 10 ms) and cut to 1 ms; a call may wait",
+		holds: func(c *Comparison, theirs, other said) bool {
+			early, late, ok := timesOf(theirs, other)
+			return ok && early <= late+int64(20*time.Millisecond) && late-early <= int64(waits(theirs.doc.kind))
+		},
+	},
+	{
+		Name: "start_tick", Source: audit, Fields: []string{"*.start"},
+		Reason: "/proc has the start of a process in ticks of 10 ms, rounded down",
+		holds: func(_ *Comparison, theirs, other said) bool {
+			early, late, ok := timesOf(theirs, other)
+			return ok && max(late-early, early-late) <= 2*events.StartTick
+		},
+	},
+	{
+		Name: "start_unknown", Source: audit, Fields: []string{"*.start", "*.entity_id"},
+		Reason: "audit does not say when a process began; once it is gone nobody can be asked",
+		holds: func(_ *Comparison, theirs, other said) bool {
+			return theirs.value == nil && other.value != nil
+		},
+	},
+	{
+		Name: "in_progress", Source: audit, Fields: []string{"event.outcome", "error.code", "error.message"}, Kinds: []events.Kind{events.KindConnect},
+		Reason: "a socket that does not wait gives EINPROGRESS to the call; the outcome comes later, and audit is not told",
+		holds: func(c *Comparison, theirs, _ said) bool {
+			code := text(theirs.doc.get(c.names, fieldErrorCode))
+			return code == "EINPROGRESS" || code == "" && theirs.doc.get(c.names, fieldOutcome) == nil
+		},
+	},
+}
+
+func always(*Comparison, Side, *pending) bool { return true }
+
+// has is a rule that holds where the field is.
+func has(id fieldID) func(*Comparison, Side, *pending) bool {
+	return func(c *Comparison, _ Side, p *pending) bool {
+		value := p.doc.get(c.names, id)
+		return value != nil && !bytes.Equal(value, []byte("false"))
+	}
+}
+
+func timesOf(a, b said) (x, y int64, ok bool) {
+	x, err := parseTime(a.value)
+	y, err2 := parseTime(b.value)
+	return x, y, err == nil && err2 == nil
+}
+
+// waits is how long a call of the kind may take before what it does is told.
+func waits(kind events.Kind) time.Duration {
+	switch kind {
+	case events.KindAccept:
+		return time.Hour
+	case events.KindConnect:
+		return attempt
+	}
+	return time.Second
+}
+
+// ruleFor is the index of the first rule that explains why only one side has told an event; -1 if none does.
+func (c *Comparison) ruleFor(side Side, p *pending) int {
+	teller, silent := c.options.Sides[side].Source, c.options.Sides[side.other()].Source
+	return slices.IndexFunc(eventRules, func(r Rule) bool {
+		return (r.Teller == "" || r.Teller == teller) && (r.Silent == "" || r.Silent == silent) &&
+			(len(r.Kinds) == 0 || slices.Contains(r.Kinds, p.doc.kind)) && r.holds(c, side, p)
+	})
+}
