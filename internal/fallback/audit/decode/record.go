@@ -31,30 +31,30 @@ func body(r *auparse.AuditMessage) (text, added string) {
 // cutField takes the first name=value from a text, the value as it stands there.
 // Words without = are skipped, such as the (enforce) behind an AppArmor label.
 func cutField(text string) (name, value, rest string, ok bool) {
-	for {
-		text = strings.TrimLeft(text, " \x1d")
-		if text == "" {
-			return "", "", "", false
+	begin := 0
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == ' ':
+			begin = i + 1
+		case text[i] == '=' && i > begin:
+			name, text = text[begin:i], text[i+1:]
+			end := valueEnd(text)
+			return name, text[:end], text[end:], true
 		}
-		i := strings.IndexAny(text, "= ")
-		if i < 0 {
-			return "", "", "", false
-		}
-		if text[i] == ' ' || i == 0 {
-			text = text[i+1:]
-			continue
-		}
-		name, text = text[:i], text[i+1:]
-		end := 0
-		if strings.HasPrefix(text, `"`) {
-			if end = strings.IndexByte(text[1:], '"') + 2; end < 2 {
-				end = len(text)
-			}
-		} else if end = strings.IndexAny(text, " \x1d"); end < 0 {
-			end = len(text)
-		}
-		return name, text[:end], text[end:], true
 	}
+	return "", "", "", false
+}
+
+// valueEnd is where the value ends that the text begins with.
+func valueEnd(text string) int {
+	if strings.HasPrefix(text, `"`) {
+		if end := strings.IndexByte(text[1:], '"'); end >= 0 {
+			return end + 2
+		}
+	} else if end := strings.IndexByte(text, ' '); end >= 0 {
+		return end
+	}
+	return len(text)
 }
 
 // untrusted decodes a value that comes from user space: the kernel writes it in
