@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // Start is when a process started, by its tgid, in ns since boot: a multiple of
@@ -31,20 +33,35 @@ type Life struct {
 
 // Life looks at a process by its tgid. It fails as [Reader.Start] does.
 func (r *Reader) Life(pid uint32) (Life, error) {
+	l, err := r.lookOnce(pid)
+	// A thread that executes a program takes the place of its leader, which is
+	// gone then and no leader any more, but not the process.
+	if errors.Is(err, errReplaced) {
+		l, err = r.lookOnce(pid)
+	}
+	return l, err
+}
+
+// errReplaced is ErrGone where another task may have the pid by now.
+var errReplaced = fmt.Errorf("the task was released or is a thread: %w", ErrGone)
+
+func (r *Reader) lookOnce(pid uint32) (Life, error) {
 	var buffer [1024]byte // a stat file has some 50 numbers and a name of at most 64 bytes
 	n, err := readInto(filepath.Join(r.dir(pid), "stat"), buffer[:])
-	if isGone(err) {
+	switch {
+	case errors.Is(err, unix.ESRCH):
+		return Life{}, fmt.Errorf("read stat of process %d: %w", pid, errReplaced)
+	case isGone(err):
 		return Life{}, fmt.Errorf("read stat of process %d: %w", pid, ErrGone)
-	}
-	if err != nil {
+	case err != nil:
 		return Life{}, fmt.Errorf("read stat of process %d: %w", pid, err)
 	}
 	l, ticks, thread, err := parseLife(buffer[:n])
 	if err != nil {
 		return Life{}, fmt.Errorf("parse stat of process %d: %w", pid, err)
 	}
-	if thread {
-		return Life{}, fmt.Errorf("read stat of process %d: it is a thread: %w", pid, ErrGone)
+	if thread || l.Threads == 0 {
+		return Life{}, fmt.Errorf("read stat of process %d: %w", pid, errReplaced)
 	}
 	var ok bool
 	if l.Start, ok = r.start(ticks); !ok {
@@ -65,7 +82,7 @@ func readInto(name string, buffer []byte) (n int, err error) {
 
 // Fields of a stat file after the name, which is in parentheses; numbers as in proc_pid_stat(5).
 const (
-	stateField      = 3 - 3
+	stateField      = 0 // 3
 	flagsField      = 9 - 3
 	threadsField    = 20 - 3
 	startField      = 22 - 3
