@@ -41,6 +41,7 @@ type streams struct{ out, log io.Writer }
 type commands struct {
 	Run     runCommand     `cmd:"" default:"withargs" help:"Report events until interrupted (the default command)."`
 	Doctor  doctorCommand  `cmd:"" help:"Say what works on this host, what does not, and why."`
+	Parse   parseCommand   `cmd:"" help:"Turn logs of the audit daemon into events."`
 	Config  configCommand  `cmd:"" help:"Check the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

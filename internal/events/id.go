@@ -20,6 +20,13 @@ func (id ID) AppendText(b []byte) []byte {
 
 func (id ID) String() string { return string(id.AppendText(nil)) }
 
+// IDOf is the ID of what the text tells from all else: whenever it is read again,
+// it has the same one.
+func IDOf(text []byte) ID {
+	sum := sha256.Sum256(text)
+	return ID(sum[:16])
+}
+
 // IDs gives out IDs for one source in one run. Two runs in one boot, and two
 // sensors on one host, draw different nonces and so never share an ID.
 type IDs struct {
@@ -48,6 +55,5 @@ func (ids *IDs) Of(class Class, slot uint32, sequence uint64) ID {
 	binary.LittleEndian.PutUint32(b[32:], slot)
 	binary.LittleEndian.PutUint64(b[36:], sequence)
 	n := copy(b[44:], class)
-	sum := sha256.Sum256(b[:44+n])
-	return ID(sum[:16])
+	return IDOf(b[:44+n])
 }

@@ -54,3 +54,9 @@ func TestIDText(t *testing.T) {
 		t.Errorf("read back %x, error %v", back, err)
 	}
 }
+
+func TestIDOf(t *testing.T) {
+	if a, b := IDOf([]byte("a")), IDOf([]byte("b")); a == b || a != IDOf([]byte("a")) || a == (ID{}) {
+		t.Errorf("IDs %v and %v", a, b)
+	}
+}

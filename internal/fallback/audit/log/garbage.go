@@ -2,6 +2,8 @@
 
 package log
 
+import "fmt"
+
 // Reason says why a line gave no record, or not a sound one.
 type Reason uint8
 
@@ -55,6 +57,8 @@ type Place struct {
 	File string
 	Line int
 }
+
+func (p Place) String() string { return fmt.Sprintf("%s:%d", p.File, p.Line) }
 
 // mostPlaces bounds how many lines are named.
 const mostPlaces = 3

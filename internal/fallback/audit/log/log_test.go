@@ -53,7 +53,7 @@ func faults(s Stats) string {
 	for _, g := range s.Garbage() {
 		text := fmt.Sprintf("%d %s", g.Count, g.Reason)
 		for _, p := range g.First {
-			text += fmt.Sprintf(" %s:%d", p.File, p.Line)
+			text += " " + p.String()
 		}
 		list = append(list, text)
 	}
