@@ -4,7 +4,10 @@ package decode
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"net/netip"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -121,7 +124,8 @@ func TestToldWords(t *testing.T) {
 		{"AVC", `apparmor="DENIED" operation="open" class="file" profile="/usr/sbin/x" name="/etc/shadow" pid=1 comm="x" requested_mask="r" denied_mask="r" fsuid=0 ouid=0`, "audit violated-apparmor-policy"},
 		{"AVC", `apparmor="STATUS" operation="profile_replace" profile="unconfined" name="lsb_release" pid=5 comm="apparmor_parser"`, "configuration loaded-mac-policy"},
 		{"APPARMOR_DENIED", `apparmor="DENIED" operation="exec" profile="x" name=2F746D702F6120 pid=1 comm="x"`, "audit violated-apparmor-policy"},
-		{"APPARMOR_AUDIT", `apparmor="AUDIT" operation="open" profile="x" name="/a" pid=1 comm="x"`, "audit "},
+		{"APPARMOR_AUDIT", `apparmor="AUDIT" operation="open" profile="x" name="/a" pid=1 comm="x"`, "audit access-permission"},
+		{"APPARMOR_HINT", `apparmor="HINT" operation="open" pid=1 comm="x"`, "audit "},
 		{"BPF", `prog-id=5 op=LOAD`, "audit "},
 		{"FANOTIFY", `resp=2 fan_type=0 fan_info=0 subj_trust=2 obj_trust=2`, "audit "},
 		{"KERN_MODULE", `name="dummy"`, "audit loaded-kernel-module"},
@@ -136,6 +140,24 @@ func TestToldWords(t *testing.T) {
 		if (e.Kind == events.KindAudit) != (e.Audit != nil) {
 			t.Errorf("%s: the records are there: %v", test.text, e.Audit != nil)
 		}
+	}
+}
+
+// TestDocumentedWords holds the table of words in docs/events.md to ours.
+func TestDocumentedWords(t *testing.T) {
+	var table strings.Builder
+	table.WriteString("| record | kind | event.category | event.type | event.action |\n| --- | --- | --- | --- | --- |\n")
+	for _, record := range slices.Sorted(maps.Keys(tellers)) {
+		teller := tellers[record]
+		fmt.Fprintf(&table, "| %s | %v | %s | %s | %s |\n", record, teller.kind(),
+			strings.Join(teller.category, ", "), strings.Join(teller.types, ", "), teller.action)
+	}
+	text, err := os.ReadFile("../../../../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "\n\n"+table.String()+"\n") {
+		t.Errorf("the table of words in docs/events.md is not this:\n%s", table.String())
 	}
 }
 

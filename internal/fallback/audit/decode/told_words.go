@@ -56,6 +56,8 @@ func appArmor(s *statement) teller {
 	switch s.get("apparmor") {
 	case "DENIED", "ALLOWED", "KILLED":
 		return teller{action: "violated-apparmor-policy"}
+	case "AUDIT":
+		return tellers[auparse.AUDIT_USER_AVC]
 	case "STATUS":
 		if strings.HasPrefix(s.get("operation"), "profile_") {
 			return tellers[auparse.AUDIT_USER_MAC_POLICY_LOAD]
@@ -147,7 +149,7 @@ var tellers = map[auparse.AuditMessageType]teller{
 	auparse.AUDIT_LABEL_LEVEL_CHANGE: {nil, nil, "modified-level-of", namesNobody},
 	auparse.AUDIT_LABEL_OVERRIDE:     {nil, nil, "overrode-label-of", namesNobody},
 	auparse.AUDIT_USER_ROLE_CHANGE:   {nil, nil, "changed-role-to", namesNobody},
-	auparse.AUDIT_SECCOMP:            {nil, nil, "violated-seccomp-policy", namesNobody},
+	auparse.AUDIT_SECCOMP:            {process, info, "violated-seccomp-policy", namesNobody},
 
 	auparse.AUDIT_USER_CMD:      {process, start, "ran-command", namesNobody},
 	auparse.AUDIT_CHGRP_ID:      {process, change, "changed-group", namesNobody},
@@ -174,6 +176,8 @@ var tellers = map[auparse.AuditMessageType]teller{
 	auparse.AUDIT_SYSTEM_BOOT:     {host, start, "booted-system", namesNobody},
 	auparse.AUDIT_SYSTEM_SHUTDOWN: {host, end, "shutdown-system", namesNobody},
 	auparse.AUDIT_SYSTEM_RUNLEVEL: {host, change, "changed-to-runlevel", namesNobody},
+	auparse.AUDIT_TIME_INJOFFSET:  {host, change, "changed-system-time", namesNobody},
+	auparse.AUDIT_TIME_ADJNTPVAL:  {host, change, "changed-system-time", namesNobody},
 	auparse.AUDIT_SOFTWARE_UPDATE: {[]string{"package"}, info, "package-updated", namesNobody},
 
 	auparse.AUDIT_CRYPTO_KEY_USER: {process, info, "negotiated-crypto-key", namesNobody},
