@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"os/exec"
@@ -16,6 +18,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sensor/internal/config"
+	auditlog "sensor/internal/fallback/audit/log"
 )
 
 const parseData = "testdata/parse"
@@ -354,4 +359,63 @@ func TestParseInput(t *testing.T) {
 	if docs := documentsOf(t, "{"+rest.String()); len(docs) != len(documentsOf(t, parseFixed(t, filepath.Join(parseData, "raw.log")))) {
 		t.Errorf("%d events", len(docs))
 	}
+}
+
+// Whatever stands in a log, what comes out is one whole document a line, and all
+// of it in another format.
+func FuzzParse(f *testing.F) {
+	logs, err := filepath.Glob(filepath.Join(parseData, "*.log"))
+	if err != nil || len(logs) == 0 {
+		f.Fatal("no logs", err)
+	}
+	for _, path := range logs {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		events := map[string][]byte{} // an event is more than enough to begin with
+		for line := range bytes.Lines(text) {
+			_, id, _ := bytes.Cut(line, []byte("audit("))
+			id, _, _ = bytes.Cut(id, []byte(")"))
+			events[string(id)] = append(events[string(id)], line...)
+		}
+		for _, event := range events {
+			f.Add(event)
+		}
+	}
+	settings, err := parseCommand{Raw: true, Format: config.FormatJSON}.settings()
+	if err != nil {
+		f.Fatal(err)
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var counts [2]uint64
+		for i, format := range []config.Format{config.FormatJSON, config.FormatText} {
+			settings.Output.Format = format
+			var out bytes.Buffer
+			p, err := newParser(quiet, settings, false, &out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reader := auditlog.NewReader()
+			if err := reader.Read("fuzz", bytes.NewReader(text), p.take); err != nil && !bytes.HasPrefix(text, []byte("\x1f\x8b")) {
+				t.Error(err)
+			}
+			if err := errors.Join(reader.Flush(p.take), p.out.Flush()); err != nil {
+				t.Error(err)
+			}
+			counts[i] = p.sequence
+			if lines := uint64(bytes.Count(out.Bytes(), []byte("\n"))); lines != p.sequence {
+				t.Errorf("%d lines for %d events", lines, p.sequence)
+			}
+			for line := range bytes.Lines(out.Bytes()) {
+				if format == config.FormatJSON && !json.Valid(line) {
+					t.Errorf("no document: %s", line)
+				}
+			}
+		}
+		if counts[0] != counts[1] {
+			t.Errorf("%d documents, %d lines of text", counts[0], counts[1])
+		}
+	})
 }
