@@ -35,8 +35,8 @@ func storm(b *testing.B, n int) [][]byte {
 
 // One iteration is a pair: an event of each side, of which one is 20,000 events behind.
 func BenchmarkPairs(b *testing.B) {
-	lines := storm(b, 60_000)
-	const lag = 20_000
+	lines := storm(b, 40_000)
+	const lag = 10_000
 	c := New(Options{})
 	c.Begin(start)
 	var bytes int

@@ -198,7 +198,7 @@ func TestPairing(t *testing.T) {
 			test.feed(s)
 			r := s.end(100 * second)
 			k := kindOf(t, r, test.kind)
-			got := want{both: k.Both, onlyA: k.A.Only, onlyB: k.B.Only, undecidedA: k.A.Undecided.total(), undecidedB: k.B.Undecided.total()}
+			got := want{both: k.Both, onlyA: k.A.Only, onlyB: k.B.Only, undecidedA: k.A.Undecided.Total(), undecidedB: k.B.Undecided.Total()}
 			var rules, differ []string
 			for _, side := range []KindSide{k.A, k.B} {
 				for _, rule := range Rules() {

@@ -93,6 +93,7 @@ type decoder struct {
 	kinds  map[string]events.Kind
 	shared map[string]*section // by place and JSON
 	path   []byte              // of the object that is read
+	own    section             // of the document that is read
 	key    []byte
 }
 
@@ -108,11 +109,11 @@ func (d *decoder) decode(line []byte) (*document, error) {
 	doc := &document{size: documentSize}
 	reader := jsontext.NewDecoder(bytes.NewBuffer(line), jsontext.AllowDuplicateNames(true))
 	d.path = d.path[:0]
-	doc.own.text = make([]byte, 0, len(line)/2)
-	if err := d.object(reader, doc, &doc.own, 0); err != nil {
+	d.own = section{d.own.fields[:0], d.own.text[:0]}
+	if err := d.object(reader, doc, &d.own, 0); err != nil {
 		return nil, err
 	}
-	doc.own.finish()
+	doc.own = d.own.finish()
 	doc.size += cap(doc.own.text) + fieldSize*cap(doc.own.fields)
 	if doc.at == 0 {
 		return nil, errors.New("it has no @timestamp")
@@ -164,7 +165,7 @@ func (d *decoder) member(r *jsontext.Decoder, doc *document, s *section, depth i
 	if depth == 0 && slices.ContainsFunc(uncompared, func(u Uncompared) bool { return slices.Contains(u.Fields, string(d.path)+".*") }) {
 		return r.SkipValue()
 	}
-	if i := slices.Index(relatives[:], string(d.path)); i >= 0 && s == &doc.own {
+	if i := slices.Index(relatives[:], string(d.path)); i >= 0 && s == &d.own {
 		raw, err := r.ReadValue()
 		if err != nil {
 			return err
@@ -182,11 +183,12 @@ func (d *decoder) relative(doc *document, place byte, raw []byte) (*section, err
 		return s, nil
 	}
 	key := string(d.key)
-	s := &section{}
-	if err := d.object(jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true)), doc, s, 1); err != nil {
+	var read section
+	if err := d.object(jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true)), doc, &read, 1); err != nil {
 		return nil, err
 	}
-	s.finish()
+	finished := read.finish()
+	s := &finished
 	if len(d.shared) >= maxSections {
 		clear(d.shared)
 	}
@@ -236,8 +238,8 @@ func (d *decoder) put(doc *document, s *section, value jsontext.Value) error {
 	return nil
 }
 
-// finish orders the fields. Of one that comes twice the last stays.
-func (s *section) finish() {
+// finish gives a copy with the fields in order. Of one that comes twice the last stays.
+func (s *section) finish() section {
 	slices.SortStableFunc(s.fields, func(a, b field) int { return cmp.Compare(a.id, b.id) })
 	kept := s.fields[:0]
 	for i, f := range s.fields {
@@ -245,7 +247,7 @@ func (s *section) finish() {
 			kept = append(kept, f)
 		}
 	}
-	s.fields = kept
+	return section{slices.Clone(kept), bytes.Clone(s.text)}
 }
 
 func parseTime(value []byte) (int64, error) {

@@ -107,8 +107,8 @@ func model(t *testing.T, random *rand.Rand) {
 	var gotOnly [2]uint64
 	for _, k := range r.Kinds {
 		got += k.Both
-		gotOnly[A] += k.A.Only + k.A.ruled()
-		gotOnly[B] += k.B.Only + k.B.ruled()
+		gotOnly[A] += k.A.Only + k.A.Ruled()
+		gotOnly[B] += k.B.Only + k.B.Ruled()
 	}
 	if got != both || gotOnly != only {
 		t.Errorf("got %d pairs and alone %v, want %d and %v", got, gotOnly, both, only)

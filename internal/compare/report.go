@@ -110,10 +110,11 @@ type Undecided struct {
 	Full uint64 `json:"full"` // too many waited for their partner; also their partners, and others of that time
 }
 
-func (u Undecided) total() uint64 { return u.Edge + u.Full }
+// Total is their sum.
+func (u Undecided) Total() uint64 { return u.Edge + u.Full }
 
-// ruled is how many events fall under rules.
-func (k KindSide) ruled() uint64 {
+// Ruled is how many events fall under rules.
+func (k KindSide) Ruled() uint64 {
 	var n uint64
 	for _, count := range k.Rules {
 		n += count
@@ -306,7 +307,7 @@ func (r *Report) check() []string {
 			name string
 			KindSide
 		}{{r.A.Name, k.A}, {r.B.Name, k.B}} {
-			if sum := k.Both + side.Only + side.Undecided.total() + side.ruled(); side.Seen != sum {
+			if sum := k.Both + side.Only + side.Undecided.Total() + side.Ruled(); side.Seen != sum {
 				faults = append(faults, fmt.Sprintf("%s of %s: seen %d, but decided %d", k.Kind, side.name, side.Seen, sum))
 			}
 		}
@@ -356,3 +357,9 @@ func (r *Report) Check(leastEvents, leastFields float64) error {
 	}
 	return nil
 }
+
+// RuledTotal is how many events of both sides fall under rules.
+func (k KindReport) RuledTotal() uint64 { return k.A.Ruled() + k.B.Ruled() }
+
+// UndecidedTotal is how many events of both sides are undecided.
+func (k KindReport) UndecidedTotal() uint64 { return k.A.Undecided.Total() + k.B.Undecided.Total() }
