@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,19 +64,21 @@ func list(root *tree.Node) string {
 func TestRoundTrip(t *testing.T) {
 	set := newSet(t, "sha256")
 	want := sample()
-	b := Encode(want, set)
-	got, same, err := Decode(b, set)
-	if err != nil || !same || list(got) != list(want) {
-		t.Fatalf("%v %v\n%s\n%s", err, same, list(got), list(want))
+	b := Encode(want, set, []string{"/etc", ""})
+	known, err := Decode(b, set)
+	got := known.Root
+	if err != nil || known.Rehash || !slices.Equal(known.Covers, []string{"/etc", ""}) || list(got) != list(want) {
+		t.Fatalf("%v %v\n%s\n%s", err, known, list(got), list(want))
 	}
-	if again := Encode(got, set); !bytes.Equal(again, b) {
+	if again := Encode(got, set, known.Covers); !bytes.Equal(again, b) {
 		t.Error("encoded otherwise the second time")
 	}
 	// Of another set nothing is left but that they were.
-	got, same, err = Decode(b, newSet(t, "sha1"))
-	if err != nil || same {
-		t.Fatalf("%v %v", err, same)
+	known, err = Decode(b, newSet(t, "sha1"))
+	if err != nil || !known.Rehash {
+		t.Fatalf("%v %v", err, known)
 	}
+	got = known.Root
 	for n := range got.All() {
 		if n.Hashes != "" {
 			t.Errorf("%s has hashes of another kind", n.Path())
@@ -92,18 +95,18 @@ func TestRoundTrip(t *testing.T) {
 // No bit can change, and no byte be missing, without being noticed.
 func TestDamage(t *testing.T) {
 	set := newSet(t, "sha256")
-	b := Encode(sample(), set)
+	b := Encode(sample(), set, nil)
 	for i := range b {
 		damaged := bytes.Clone(b)
 		damaged[i] ^= 0x10
-		if _, _, err := Decode(damaged, set); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrVersion) {
+		if _, err := Decode(damaged, set); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrVersion) {
 			t.Fatalf("byte %d: %v", i, err)
 		}
-		if _, _, err := Decode(b[:i], set); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrVersion) {
+		if _, err := Decode(b[:i], set); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrVersion) {
 			t.Fatalf("%d bytes: %v", i, err)
 		}
 	}
-	if _, _, err := Decode([]byte("sensor baseline 2\n"+strings.Repeat("x", 99)), set); !errors.Is(err, ErrVersion) {
+	if _, err := Decode([]byte("sensor baseline 2\n"+strings.Repeat("x", 99)), set); !errors.Is(err, ErrVersion) {
 		t.Errorf("version: %v", err)
 	}
 }
@@ -112,20 +115,20 @@ func TestDamage(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	set := newSet(f, "sha256")
 	body := func(b []byte) []byte { return b[len(version) : len(b)-sha256.Size] }
-	f.Add(body(Encode(sample(), set)))
-	f.Add(body(Encode(tree.NewRoot(), newSet(f))))
-	f.Add(body(Encode(sample(), newSet(f, "md5", "xxh64"))))
+	f.Add(body(Encode(sample(), set, nil)))
+	f.Add(body(Encode(tree.NewRoot(), newSet(f), nil)))
+	f.Add(body(Encode(sample(), newSet(f, "md5", "xxh64"), []string{"x"})))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		root, _, err := decodeBody(b, set)
+		known, err := decodeBody(b, set)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) {
 				t.Fatal(err)
 			}
 			return
 		}
-		again, _, err := Decode(Encode(root, set), set)
-		if err != nil || list(again) != list(root) {
-			t.Fatalf("%v\n%s\n%s", err, list(root), list(again))
+		again, err := Decode(Encode(known.Root, set, known.Covers), set)
+		if err != nil || !slices.Equal(again.Covers, known.Covers) || list(again.Root) != list(known.Root) {
+			t.Fatalf("%v\n%s\n%s", err, list(known.Root), list(again.Root))
 		}
 	})
 }
@@ -141,7 +144,7 @@ func TestDeep(t *testing.T) {
 			n.Attach(at, "d")
 			at = n
 		}
-		if _, _, err := Decode(Encode(root, set), set); !errors.Is(err, want) {
+		if _, err := Decode(Encode(root, set, nil), set); !errors.Is(err, want) {
 			t.Errorf("%d levels: %v", levels, err)
 		}
 	}

@@ -38,14 +38,11 @@ const (
 	markAll = 1<<iota - 1
 )
 
-// Encode writes the tree of the root. The hashes are those of the set.
-func Encode(root *tree.Node, set *hashes.Set) []byte {
-	b := []byte(version)
-	names := set.Names()
-	b = binary.AppendUvarint(b, uint64(len(names)))
-	for _, name := range names {
-		b = appendText(b, name)
-	}
+// Encode writes the tree of the root. The hashes are those of the set. What the
+// tree covers is told by words that are the caller's alone to understand.
+func Encode(root *tree.Node, set *hashes.Set, covers []string) []byte {
+	b := appendTexts([]byte(version), set.Names())
+	b = appendTexts(b, covers)
 	b = appendNode(b, root, set.Size(), 0)
 	sum := sha256.Sum256(b)
 	return append(b, sum[:]...)
@@ -53,6 +50,14 @@ func Encode(root *tree.Node, set *hashes.Set) []byte {
 
 func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+func appendTexts(b []byte, texts []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(texts)))
+	for _, text := range texts {
+		b = appendText(b, text)
+	}
+	return b
 }
 
 func appendNode(b []byte, n *tree.Node, hashSize int, device uint32) []byte {
@@ -88,44 +93,48 @@ func appendNode(b []byte, n *tree.Node, hashSize int, device uint32) []byte {
 func zigzag(n int64) uint64   { return uint64(n<<1) ^ uint64(n>>63) }
 func unzigzag(n uint64) int64 { return int64(n>>1) ^ -int64(n&1) }
 
-// Decode reads what Encode wrote. sameHashes is false if the set was another: then
-// the tree has none. The error is ErrVersion or ErrDamaged.
-func Decode(b []byte, set *hashes.Set) (root *tree.Node, sameHashes bool, err error) {
+// Known is what a baseline holds.
+type Known struct {
+	Root   *tree.Node
+	Covers []string // as given to Encode
+	// Rehash is whether the hashes were others than now, so that the tree has none.
+	Rehash bool
+}
+
+// Decode reads what Encode wrote. The error is ErrVersion or ErrDamaged.
+func Decode(b []byte, set *hashes.Set) (Known, error) {
 	if !strings.HasPrefix(string(b[:min(len(b), len(version))]), version) {
-		return nil, false, ErrVersion
+		return Known{}, ErrVersion
 	}
 	if len(b) < len(version)+sha256.Size {
-		return nil, false, fmt.Errorf("%w: it is cut", ErrDamaged)
+		return Known{}, fmt.Errorf("%w: it is cut", ErrDamaged)
 	}
 	body := b[:len(b)-sha256.Size]
 	if sum := sha256.Sum256(body); string(sum[:]) != string(b[len(body):]) {
-		return nil, false, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
+		return Known{}, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
 	}
 	return decodeBody(body[len(version):], set)
 }
 
-func decodeBody(b []byte, set *hashes.Set) (root *tree.Node, sameHashes bool, err error) {
+func decodeBody(b []byte, set *hashes.Set) (Known, error) {
 	d := decoder{rest: b}
-	var names []string
-	for range d.count(1) {
-		names = append(names, d.text())
-	}
+	names := d.texts()
 	written, err := hashes.New(names)
 	if err != nil || !slices.Equal(written.Names(), names) {
-		return nil, false, fmt.Errorf("%w: unknown hashes %q", ErrDamaged, names)
+		return Known{}, fmt.Errorf("%w: unknown hashes %q", ErrDamaged, names)
 	}
 	d.hashSize = written.Size()
 	d.keep = slices.Equal(names, set.Names())
-	root = tree.NewRoot()
-	if _, marks := d.text(), d.node(root); marks&markDirectory == 0 {
+	k := Known{Root: tree.NewRoot(), Covers: d.texts(), Rehash: !d.keep}
+	if _, marks := d.text(), d.node(k.Root); marks&markDirectory == 0 {
 		d.fail("its root is no directory")
 	} else {
-		d.children(root, marks, 0)
+		d.children(k.Root, marks, 0)
 	}
 	if len(d.rest) > 0 {
 		d.fail("there is more than it says")
 	}
-	return root, d.keep, d.err
+	return k, d.err
 }
 
 // decoder takes apart. After the first fault it gives zeros.
@@ -183,6 +192,13 @@ func (d *decoder) bytes(n int) []byte {
 }
 
 func (d *decoder) text() string { return string(d.bytes(d.count(1))) }
+
+func (d *decoder) texts() (texts []string) {
+	for range d.count(1) {
+		texts = append(texts, d.text())
+	}
+	return texts
+}
 
 // node reads all but name and children. The device is still relative.
 func (d *decoder) node(n *tree.Node) (marks byte) {

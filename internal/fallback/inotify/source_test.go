@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inotify
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sensor/internal/events"
+)
+
+func sha(s *Source) { s.options.Hashes = []string{"sha256"} }
+
+// Everything that can happen to a file, on each kind of file system.
+func TestKinds(t *testing.T) {
+	for name, place := range places(t) {
+		t.Run(name, func(t *testing.T) {
+			dir := place(t)
+			old := filepath.Join(dir, "old")
+			write(t, old, "old")
+			must(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
+			r := begin(t, []string{dir}, sha)
+
+			write(t, filepath.Join(dir, "new"), "hello")
+			all := r.expect(dir, "creation new", "modification new")
+			f := find(t, all, "modification new").File
+			sum := sha256.Sum256([]byte("hello"))
+			if len(f.Hashes) != 1 || f.Hashes[0] != (events.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}) {
+				t.Errorf("hashes %v", f.Hashes)
+			}
+			var st unix.Stat_t
+			must(t, unix.Stat(f.Path.Name, &st))
+			if !f.Known || f.Mode != 0o644 || f.Size != 5 || f.Inode != st.Ino || f.Major != unix.Major(st.Dev) || f.Minor != unix.Minor(st.Dev) || f.Links != 1 ||
+				f.Type != events.FileTypeRegular || int(f.Owner.ID) != os.Getuid() || f.Modified.UnixNano() != st.Mtim.Nano() || f.Changed.UnixNano() != st.Ctim.Nano() {
+				t.Errorf("%+v", f)
+			}
+
+			must(t, os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "sub", "newer")))
+			all = r.expect(dir, "rename newer from new")
+			if e := find(t, all, "rename newer from new"); e.File.Original.Name != filepath.Join(dir, "new") || e.File.Path.Name != filepath.Join(dir, "sub", "newer") || len(e.File.Hashes) != 1 {
+				t.Errorf("%+v", e.File)
+			}
+			must(t, os.Rename(filepath.Join(dir, "sub", "newer"), old))
+			r.expect(dir, "rename old from newer replaced")
+
+			must(t, os.Chmod(old, 0o4711))
+			all = r.expect(dir, "attributes_modified old")
+			if m := find(t, all, "attributes_modified old").File.Mode; m&0o777 != 0o711 {
+				t.Errorf("mode %o", m)
+			}
+			must(t, os.Chtimes(old, time.Unix(1, 0), time.Unix(2, 0)))
+			r.expect(dir, "attributes_modified old")
+			must(t, os.Link(old, filepath.Join(dir, "link")))
+			r.expect(dir, "creation link")
+			must(t, os.Truncate(old, 1))
+			r.expect(dir, "modification old")
+			remove(t, old)
+			all = r.expect(dir, "deletion old")
+			if f := find(t, all, "deletion old").File; !f.Known || f.Size != 1 || f.Type != events.FileTypeRegular {
+				t.Errorf("%+v", f)
+			}
+			must(t, os.Symlink("/etc/passwd", filepath.Join(dir, "symlink")))
+			all = r.expect(dir, "creation symlink")
+			if f := find(t, all, "creation symlink").File; f.Target != "/etc/passwd" || f.Type != events.FileTypeSymlink || f.Hashes != nil {
+				t.Errorf("%+v", f)
+			}
+			must(t, unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
+			must(t, os.Mkdir(filepath.Join(dir, "made"), 0o700), os.Chmod(filepath.Join(dir, "made"), 0o755), os.Remove(filepath.Join(dir, "made")))
+			r.expect(dir, "creation made", "attributes_modified made", "deletion made")
+		})
+	}
+}
+
+func TestExtendedAttributes(t *testing.T) {
+	dir := resolve(t.TempDir())
+	write(t, filepath.Join(dir, "file"), "")
+	r := begin(t, []string{dir})
+	if err := unix.Setxattr(filepath.Join(dir, "file"), "user.x", []byte("1"), 0); errors.Is(err, unix.ENOTSUP) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	r.expect(dir, "attributes_modified file")
+}
+
+// Two files change places: one event, and both are known under their new names.
+func TestExchange(t *testing.T) {
+	for name, place := range places(t) {
+		t.Run(name, func(t *testing.T) {
+			dir := place(t)
+			a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+			write(t, a, "a")
+			write(t, b, "bb")
+			r := begin(t, []string{dir}, sha)
+			must(t, unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE))
+			r.expect(dir, "rename b from a exchanged")
+			remove(t, a)
+			remove(t, b)
+			all := r.expect(dir, "deletion a", "deletion b")
+			if a, b := find(t, all, "deletion a").File.Size, find(t, all, "deletion b").File.Size; a != 2 || b != 1 {
+				t.Errorf("sizes %d, %d", a, b)
+			}
+		})
+	}
+}
+
+// A name that is passed on, as logs are rotated.
+func TestRotation(t *testing.T) {
+	dir := resolve(t.TempDir())
+	path := func(name string) string { return filepath.Join(dir, name) }
+	write(t, path("log"), "0")
+	write(t, path("log.1"), "1")
+	r := begin(t, []string{dir})
+	must(t, os.Rename(path("log.1"), path("log.2")), os.Rename(path("log"), path("log.1")))
+	write(t, path("log"), "new")
+	r.expect(dir, "rename log.2 from log.1", "rename log.1 from log", "creation log", "modification log")
+	must(t, os.Rename(path("log"), path("x")), os.Rename(path("x"), path("y")), os.Rename(path("y"), path("log")))
+	r.expect(dir, "rename x from log", "rename y from x", "rename log from y")
+}
+
+// Trees move in, move within, and move out.
+func TestTrees(t *testing.T) {
+	for name, place := range places(t) {
+		t.Run(name, func(t *testing.T) {
+			top := place(t)
+			dir, out := filepath.Join(top, "in"), filepath.Join(top, "out")
+			must(t, os.MkdirAll(dir, 0o755), os.MkdirAll(filepath.Join(out, "tree", "a", "b"), 0o755))
+			write(t, filepath.Join(out, "tree", "a", "b", "file"), "x")
+			r := begin(t, []string{dir})
+			must(t, os.Rename(filepath.Join(out, "tree"), filepath.Join(dir, "tree")))
+			r.expect(dir, "creation tree", "creation a", "creation b", "creation file")
+			must(t, os.Rename(filepath.Join(dir, "tree"), filepath.Join(dir, "moved")))
+			r.expect(dir, "rename moved from tree")
+			// What is below has new paths, and is watched under these.
+			write(t, filepath.Join(dir, "moved", "a", "b", "file"), "yy")
+			all := r.expect(dir, "modification file")
+			if p := find(t, all, "modification file").File.Path.Name; p != filepath.Join(dir, "moved", "a", "b", "file") {
+				t.Error(p)
+			}
+			// The old name is used anew.
+			must(t, os.MkdirAll(filepath.Join(dir, "tree", "a"), 0o755))
+			r.expect(dir, "creation tree", "creation a")
+			write(t, filepath.Join(dir, "tree", "a", "file"), "")
+			all = r.expect(dir, "creation file")
+			if p := find(t, all, "creation file").File.Path.Name; p != filepath.Join(dir, "tree", "a", "file") {
+				t.Error(p)
+			}
+			must(t, os.Rename(filepath.Join(dir, "moved"), filepath.Join(out, "moved")))
+			r.expect(dir, "deletion file", "deletion b", "deletion a", "deletion moved")
+			write(t, filepath.Join(out, "moved", "a", "unseen"), "")
+			must(t, os.RemoveAll(filepath.Join(dir, "tree")))
+			r.expect(dir, "deletion file", "deletion a", "deletion tree")
+		})
+	}
+}
+
+// Directories are made faster than they can be watched: nothing is missed and
+// nothing told twice.
+func TestRace(t *testing.T) {
+	dir := resolve(t.TempDir())
+	r := begin(t, []string{dir}, func(s *Source) { s.timing.quiet = 5 * time.Millisecond })
+	rounds := 1000
+	if testing.Short() {
+		rounds = 100
+	}
+	want := map[string]int{}
+	for i := range rounds {
+		path := dir
+		for _, part := range []string{"d" + hex.EncodeToString([]byte{byte(i >> 8), byte(i)}), "a", "b"} {
+			path = filepath.Join(path, part)
+			must(t, os.Mkdir(path, 0o755))
+			want[path]++
+			write(t, filepath.Join(path, "file"), "x")
+			want[filepath.Join(path, "file")]++
+		}
+	}
+	created := func(all []*events.Event) map[string]int {
+		have := map[string]int{}
+		for _, e := range all {
+			if e.Kind == events.KindFileCreate || e.Words != nil && e.Words.Action == "creation" {
+				have[e.File.Path.Name]++
+			}
+		}
+		return have
+	}
+	r.await("each file", func(all []*events.Event) bool { return len(created(all)) >= len(want) })
+	r.end()
+	for path, n := range created(r.all()) {
+		if want[path] != n {
+			t.Errorf("%s: told %d times", path, n)
+		}
+		delete(want, path)
+	}
+	if len(want) > 0 {
+		t.Errorf("%d were missed", len(want))
+	}
+}
+
+// Files that are gone before anyone can look are told all the same.
+func TestShortLife(t *testing.T) {
+	dir := resolve(t.TempDir())
+	r := begin(t, []string{dir}, sha)
+	const n = 200
+	for range n {
+		write(t, filepath.Join(dir, "short"), "x")
+		remove(t, filepath.Join(dir, "short"))
+	}
+	var want []string
+	for range n {
+		want = append(want, "creation short", "modification short", "deletion short")
+	}
+	counts := func(all []*events.Event) map[string]int {
+		m := map[string]int{}
+		for _, l := range lines(all) {
+			m[l]++
+		}
+		return m
+	}
+	all := r.await("each", func(all []*events.Event) bool { return len(all) >= len(want) })
+	for l, got := range counts(all) {
+		if got != n {
+			t.Errorf("%s: %d times", l, got)
+		}
+	}
+}
+
+// A single file is watched by its name: when it is replaced, goes and comes back.
+func TestSingleFile(t *testing.T) {
+	dir := resolve(t.TempDir())
+	path := filepath.Join(dir, "later", "passwd")
+	r := begin(t, []string{path, filepath.Join(dir, "beacon")})
+	expect := func(want ...string) []*events.Event {
+		t.Helper()
+		return r.expectBeacon(filepath.Join(dir, "beacon"), want...)
+	}
+	must(t, os.Mkdir(filepath.Dir(path), 0o755))
+	write(t, path, "1")
+	write(t, path+".other", "")
+	expect("creation passwd", "modification passwd")
+	write(t, path+"+", "22")
+	must(t, os.Rename(path+"+", path))
+	expect("rename passwd from passwd+ replaced")
+	must(t, os.Rename(path, path+"-"))
+	all := expect("rename passwd- from passwd")
+	if p := find(t, all, "rename passwd- from passwd").File.Path.Name; p != path+"-" {
+		t.Error(p)
+	}
+	write(t, path+"-", "not told")
+	must(t, os.Rename(path+"-", path))
+	expect("rename passwd from passwd-")
+	must(t, os.RemoveAll(filepath.Dir(path)))
+	expect("deletion passwd")
+	must(t, os.Mkdir(filepath.Dir(path), 0o755))
+	write(t, path, "")
+	expect("creation passwd")
+}
+
+// expectBeacon is expect where only the beacon can be a marker.
+func (r *run) expectBeacon(beacon string, want ...string) []*events.Event {
+	r.t.Helper()
+	r.await(strings.Join(want, ", "), func(all []*events.Event) bool {
+		have := strings.Join(lines(all), "\n")
+		for _, w := range want {
+			if !strings.Contains(have, w) {
+				return false
+			}
+		}
+		return true
+	})
+	write(r.t, beacon, "")
+	remove(r.t, beacon)
+	all := r.await("the beacon", func(all []*events.Event) bool {
+		return strings.Contains(strings.Join(lines(all), "\n"), "deletion beacon")
+	})
+	var rest []*events.Event
+	for _, e := range all {
+		if !strings.HasSuffix(line(e), " beacon") {
+			rest = append(rest, e)
+		}
+	}
+	if got := lines(rest); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		r.t.Errorf("told %q, want %q", got, want)
+	}
+	r.mu.Lock()
+	r.told = nil
+	r.mu.Unlock()
+	return rest
+}
+
+// What another source serves is told as a finding about integrity.
+func TestKindNames(t *testing.T) {
+	dir := resolve(t.TempDir())
+	r := beginKinds(t, []events.Kind{events.KindFileDelete, events.KindFileIntegrity}, []string{dir})
+	write(t, filepath.Join(dir, "file"), "")
+	remove(t, filepath.Join(dir, "file"))
+	all := r.await("the end", func(all []*events.Event) bool { return len(all) >= 2 })
+	if got := lines(all); len(got) != 2 || got[0] != "~creation file" || got[1] != "deletion file" {
+		t.Errorf("%q", got)
+	}
+	if e := all[0]; e.Kind != events.KindFileIntegrity || e.Words.Category[0] != "file" || e.Words.Type[0] != "creation" {
+		t.Errorf("%+v", e)
+	}
+	// A kind that nobody wants of it is not told at all.
+	dir2 := resolve(t.TempDir())
+	r = beginKinds(t, []events.Kind{events.KindFileDelete}, []string{dir2})
+	write(t, filepath.Join(dir2, "file"), "x")
+	remove(t, filepath.Join(dir2, "file"))
+	all = r.await("the end", func(all []*events.Event) bool { return len(all) >= 1 })
+	if got := lines(all); len(got) != 1 || got[0] != "deletion file" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestFlat(t *testing.T) {
+	dir := resolve(t.TempDir())
+	must(t, os.MkdirAll(filepath.Join(dir, "sub", "deep"), 0o755))
+	r := begin(t, []string{dir, filepath.Join(dir, "sub", "deep")}, func(s *Source) { s.options.Recursive = false })
+	write(t, filepath.Join(dir, "sub", "unseen"), "")
+	write(t, filepath.Join(dir, "sub", "deep", "seen"), "")
+	must(t, os.Chmod(filepath.Join(dir, "sub"), 0o700))
+	r.expect(dir, "creation seen", "attributes_modified sub")
+}
+
+// Links on the way are followed once, at the start; those that are found are not.
+func TestLinks(t *testing.T) {
+	top := resolve(t.TempDir())
+	real := filepath.Join(top, "real")
+	must(t, os.MkdirAll(filepath.Join(real, "dir"), 0o755), os.Symlink("real", filepath.Join(top, "way")), os.Symlink("real/dir", filepath.Join(top, "link")),
+		os.Mkdir(filepath.Join(top, "outside"), 0o755), os.Symlink(filepath.Join(top, "outside"), filepath.Join(real, "dir", "escape")))
+	// The same directory three times is one.
+	r := begin(t, []string{filepath.Join(top, "link"), filepath.Join(top, "way", "dir"), filepath.Join(real, "dir")})
+	write(t, filepath.Join(top, "outside", "unseen"), "")
+	write(t, filepath.Join(real, "dir", "file"), "")
+	all := r.expect(filepath.Join(real, "dir"), "creation file")
+	if p := find(t, all, "creation file").File.Path.Name; p != filepath.Join(real, "dir", "file") {
+		t.Error(p)
+	}
+	remove(t, filepath.Join(top, "link"))
+	r.expect(filepath.Join(real, "dir"), "deletion link")
+}
+
+// Writing on and on is told from time to time.
+func TestWriting(t *testing.T) {
+	dir := resolve(t.TempDir())
+	path := filepath.Join(dir, "log")
+	write(t, path, "")
+	r := begin(t, []string{dir}, sha, func(s *Source) { s.timing.quiet, s.timing.patience = 400*time.Millisecond, 800*time.Millisecond })
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	must(t, err)
+	defer f.Close()
+	n := 0
+	r.await("three writes", func(all []*events.Event) bool {
+		_, err := io.WriteString(f, "line\n")
+		must(t, err)
+		n++
+		return len(all) >= 3
+	})
+	all := r.await("the last write, with its hash", func(all []*events.Event) bool {
+		return len(all[len(all)-1].File.Hashes) == 1
+	})
+	if len(all) > 5 || n < 20 {
+		t.Errorf("%d events of %d writes", len(all), n)
+	}
+	if all[0].File.Hashes != nil {
+		t.Error("hashes of a file that is being written")
+	}
+}
+
+func TestIgnored(t *testing.T) {
+	dir := resolve(t.TempDir())
+	r := begin(t, []string{dir}, func(s *Source) {
+		s.options.Ignored = []string{filepath.Join(dir, "out")}
+		s.options.Baseline = filepath.Join(dir, "baseline")
+		s.timing.save = 10 * time.Millisecond
+	})
+	write(t, filepath.Join(dir, "out"), "")
+	write(t, filepath.Join(dir, "seen"), "")
+	r.await("the baseline", func([]*events.Event) bool {
+		_, err := os.Stat(filepath.Join(dir, "baseline"))
+		return err == nil
+	})
+	r.expect(dir, "creation seen")
+}
+
+func TestNothingToWatch(t *testing.T) {
+	s := New(Options{Log: slog.New(slog.DiscardHandler), Ledger: &events.Ledger{}})
+	got, err := s.Open([]events.Kind{events.KindExec, events.KindFileIntegrity})
+	if len(got) != 0 || !errors.Is(err, errNoPaths) || !strings.Contains(err.Error(), "file_integrity") || strings.Contains(err.Error(), "exec") {
+		t.Errorf("%v %v", got, err)
+	}
+	if plan := s.Plan(); len(plan) != 1 || plan[0].Err == nil {
+		t.Errorf("%+v", plan)
+	}
+	if got, err := s.Open([]events.Kind{events.KindExec}); got != nil || err != nil {
+		t.Errorf("%v %v", got, err)
+	}
+	must(t, s.Close(), s.Close())
+}
+
+func TestDiagnosis(t *testing.T) {
+	dir := resolve(t.TempDir())
+	s := New(Options{Log: slog.New(slog.DiscardHandler), Ledger: &events.Ledger{}, Paths: []string{dir}, Diagnosis: true, Baseline: filepath.Join(dir, "x", "baseline")})
+	got, err := s.Open(fileKinds())
+	if len(got) != len(fileKinds()) || err != nil || len(s.Plan()) != len(got) {
+		t.Errorf("%v %v", got, err)
+	}
+	must(t, s.Close())
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("%v %v", entries, err)
+	}
+}
