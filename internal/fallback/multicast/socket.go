@@ -9,6 +9,7 @@ import (
 	"os"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -97,6 +98,26 @@ func (s *Socket) Receive(buffer []byte, wait bool) ([]byte, error) {
 			return buffer[:n], nil
 		}
 	}
+}
+
+// Drops counts the messages for which there was no room, since the socket was
+// opened. Linux before 4.12 does not tell.
+func (s *Socket) Drops() (uint32, error) {
+	const drops = 8 // SK_MEMINFO_DROPS of linux/sock_diag.h
+	var counts [drops + 1]uint32
+	size := uint32(unsafe.Sizeof(counts))
+	var errno unix.Errno
+	err := s.raw.Control(func(fd uintptr) {
+		_, _, errno = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
+			uintptr(unsafe.Pointer(&counts)), uintptr(unsafe.Pointer(&size)), 0)
+	})
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("count drops of netlink socket: %w", err)
+	case errno != 0:
+		return 0, fmt.Errorf("count drops of netlink socket: %w", errno)
+	}
+	return counts[drops], nil
 }
 
 // Leave leaves a group. What was told until then can still be read.

@@ -113,6 +113,8 @@ type watch struct {
 	cancel context.CancelFunc
 	ended  chan error
 
+	closing func() // if set: when Run has ended, before Close
+
 	mu   sync.Mutex
 	told []*events.Event
 	more chan struct{} // has an element if told has grown
@@ -199,6 +201,9 @@ func (w *watch) stop() []*events.Event {
 		}
 	case <-time.After(patience):
 		w.t.Fatal("Run does not end")
+	}
+	if w.closing != nil {
+		w.closing()
 	}
 	if err := w.source.Close(); err != nil {
 		w.t.Errorf("Close: %v", err)

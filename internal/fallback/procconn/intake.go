@@ -47,16 +47,9 @@ func (in *intake) run(wanted func(*message) bool) {
 
 func (in *intake) read(wanted func(*message) bool) error {
 	var buffer [messageRoom]byte
-	overrun := false // messages may be missing of which nobody knows yet
 	var looked time.Time
 	for last := false; ; {
 		if !last && time.Since(looked) >= heartbeat {
-			if overrun {
-				if err := mark(); err != nil {
-					return fmt.Errorf("look for losses: %w", err)
-				}
-				overrun = false
-			}
 			looked = time.Now()
 			var err error
 			if last, err = in.wakeAt(looked.Add(heartbeat)); err != nil {
@@ -71,8 +64,7 @@ func (in *intake) read(wanted func(*message) bool) error {
 			return nil
 		case errors.Is(err, multicast.ErrEmpty):
 			looked = time.Time{}
-		case errors.Is(err, unix.ENOBUFS):
-			overrun = true
+		case errors.Is(err, unix.ENOBUFS): // the numbers of the messages say how many
 		default:
 			return fmt.Errorf("read process connector: %w", err)
 		}
@@ -146,7 +138,7 @@ func (in *intake) losses() (lost []events.Loss, damaged uint64) {
 
 // stop makes run end when what the kernel has told until now is read.
 func (in *intake) stop() error {
-	err := errors.Join(mark(), in.socket.Leave(netlink.CN_IDX_PROC))
+	err := in.socket.Leave(netlink.CN_IDX_PROC)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.stopped = true

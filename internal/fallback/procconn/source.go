@@ -58,6 +58,7 @@ type Source struct {
 	// Boot time in ns: what happened before is not told, who started before is in the snapshot.
 	live     uint64
 	sequence uint64 // of the ids
+	lost     uint64 // messages that the kernel has dropped, as told
 }
 
 // Name is event.provider.
@@ -138,9 +139,6 @@ func (s *Source) listen() error {
 		return err
 	}
 	s.intake.socket = socket
-	if err := mark(); err != nil { // so each CPU's count has a beginning
-		s.options.Log.Warn("losses of the process connector may be counted too low", "error", err)
-	}
 	return nil
 }
 
@@ -190,6 +188,7 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 			if !more {
 				s.lookAfterLeaders(emit)
 				s.account(emit)
+				s.accountRest(emit)
 				return s.intake.err
 			}
 			s.receive(&m, emit)
@@ -226,20 +225,37 @@ func (s *Source) wanted(m *message) bool {
 	return served
 }
 
-// account says what the kernel has dropped.
+// account says what the kernel has dropped, as far as the numbers of later messages show it.
 func (s *Source) account(emit func(*events.Event)) {
 	losses, damaged := s.intake.losses()
+	for _, loss := range losses {
+		s.lost += loss.Count
+		s.tellLoss(loss, emit)
+	}
 	if damaged > 0 {
 		s.options.Log.Error("reading messages of the process connector", "malformed", damaged)
 		now := time.Now()
-		losses = append(losses, events.Loss{Kind: events.KindNone, Stage: events.ReasonDecode, CPU: -1, Count: damaged, First: now, Last: now})
+		s.tellLoss(events.Loss{Kind: events.KindNone, Stage: events.ReasonDecode, CPU: -1, Count: damaged, First: now, Last: now}, emit)
 	}
-	for _, loss := range losses {
-		s.options.Ledger.Generated(loss.Kind, loss.Count)
-		s.options.Ledger.Dropped(loss.Stage, loss.Kind, loss.Count)
-		s.options.Ledger.Synthesized(events.KindEventsLost, 1)
-		emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: time.Now(), Loss: &loss})
+}
+
+// accountRest says what was dropped before the first message of a CPU or after its last.
+func (s *Source) accountRest(emit func(*events.Event)) {
+	drops, err := s.intake.socket.Drops()
+	if err != nil {
+		s.options.Log.Warn("the last losses of the process connector are not counted", "error", err)
 	}
+	if uint64(drops) > s.lost {
+		now := time.Now()
+		s.tellLoss(events.Loss{Kind: events.KindNone, Stage: events.ReasonSocket, CPU: -1, Count: uint64(drops) - s.lost, First: now, Last: now}, emit)
+	}
+}
+
+func (s *Source) tellLoss(loss events.Loss, emit func(*events.Event)) {
+	s.options.Ledger.Generated(loss.Kind, loss.Count)
+	s.options.Ledger.Dropped(loss.Stage, loss.Kind, loss.Count)
+	s.options.Ledger.Synthesized(events.KindEventsLost, 1)
+	emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: time.Now(), Loss: &loss})
 }
 
 // Close ends the subscription.
