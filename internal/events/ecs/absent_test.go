@@ -111,6 +111,8 @@ func TestAbsentWhenUnknown(t *testing.T) {
 		"all of the file": {events.KindFileRename, func(ev *events.Event) { ev.File = &events.File{} }, "file. sensor.file.", "process.pid related.hosts"},
 		"status of a file": {events.KindFileCreate, func(ev *events.Event) { ev.File.Known = false },
 			"file.mode file.uid file.gid file.owner file.group file.size file.mtime file.ctime sensor.file.links", "file.path file.type file.inode file.device"},
+		"status but for the mode": {events.KindFileCreate, func(ev *events.Event) { ev.File.Known, ev.File.HasMode = false, true },
+			"file.size file.mtime file.ctime sensor.file.links", "file.mode file.uid file.gid file.owner file.group"},
 		"inode":              {events.KindFileCreate, func(ev *events.Event) { ev.File.Inode = 0 }, "file.inode", "file.device file.mode"},
 		"device":             {events.KindFileCreate, func(ev *events.Event) { ev.File.Major, ev.File.Minor = 0, 0 }, "file.device", "file.inode"},
 		"type of a file":     {events.KindFileCreate, func(ev *events.Event) { ev.File.Type = 0 }, "file.type file.size", "file.extension file.mode"},

@@ -34,11 +34,11 @@ func (w *writer) audit(a *events.Audit) {
 	w.closeOrDrop(begin)
 }
 
-// auditFields writes fields in the order of their names, each once, but not one
-// that would stand where an object stands. prefix is the path of what holds them.
+// auditFields writes each field once, but not one that would stand where an
+// object stands. prefix is the path of what holds them.
 func (w *writer) auditFields(prefix string, fields []events.AuditField, object string) {
 	for i, f := range fields {
-		if f.Name == object || !events.ValidAuditName(f.Name) || i > 0 && f.Name == fields[i-1].Name {
+		if f.Name == object || !events.ValidAuditName(f.Name) || slices.ContainsFunc(fields[:i], func(before events.AuditField) bool { return before.Name == f.Name }) {
 			continue
 		}
 		w.key(f.Name)

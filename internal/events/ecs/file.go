@@ -23,9 +23,7 @@ func (w *writer) file(f *events.File) {
 	if f.Major|f.Minor != 0 {
 		w.device(f.Major, f.Minor)
 	}
-	if f.Known {
-		w.status(f)
-	}
+	w.status(f)
 	hash := len(w.b)
 	w.open("hash")
 	for _, h := range f.Hashes {
@@ -92,15 +90,20 @@ func (w *writer) device(major, minor uint32) {
 	w.b = append(w.b, '"')
 }
 
-// status writes what stat(2) says.
+// status writes what stat(2) says, as far as it is known.
 func (w *writer) status(f *events.File) {
-	w.key("mode")
-	mode := f.Mode & 0o7777
-	w.b = append(w.b, '"', '0'+byte(mode>>9), '0'+byte(mode>>6&7), '0'+byte(mode>>3&7), '0'+byte(mode&7), '"')
-	w.keyword("uid", uint64(f.Owner.ID))
-	w.keyword("gid", uint64(f.Group.ID))
-	w.text("owner", "file.owner", f.Owner.Name)
-	w.text("group", "file.group", f.Group.Name)
+	if f.Known || f.HasMode {
+		w.key("mode")
+		mode := f.Mode & 0o7777
+		w.b = append(w.b, '"', '0'+byte(mode>>9), '0'+byte(mode>>6&7), '0'+byte(mode>>3&7), '0'+byte(mode&7), '"')
+		w.keyword("uid", uint64(f.Owner.ID))
+		w.keyword("gid", uint64(f.Group.ID))
+		w.text("owner", "file.owner", f.Owner.Name)
+		w.text("group", "file.group", f.Group.Name)
+	}
+	if !f.Known {
+		return
+	}
 	if f.Type == events.FileTypeRegular {
 		w.number("size", f.Size)
 	}

@@ -94,6 +94,8 @@ func file(path string) *events.File {
 		Owner: events.User{ID: 1000, Name: "alice"}, Group: events.Group{ID: 100, Name: "users"},
 		Size:     42,
 		Modified: start.Add(110 * time.Millisecond), Changed: start.Add(120 * time.Millisecond),
+		Hashes:  []events.Hash{{Algorithm: "xxh64", Hex: "0123456789abcdef"}},
+		Offline: true,
 	}
 }
 
@@ -136,7 +138,7 @@ func ownWords(kind events.Kind) *events.Words {
 	case events.KindAudit:
 		return &events.Words{Category: []string{"process"}, Type: []string{"info"}, Action: "violated-seccomp-policy"}
 	case events.KindFileIntegrity:
-		return &events.Words{Category: []string{"file"}, Type: []string{"change"}, Action: "moved"}
+		return &events.Words{Category: []string{"file"}, Type: []string{"change"}, Action: "rename"}
 	}
 	return nil
 }
@@ -163,8 +165,8 @@ func full(kind events.Kind) *events.Event {
 	if kind == events.KindFileIntegrity {
 		ev.File = file("/etc/cron.d/x.sh")
 		ev.File.Original = events.Path{Name: "/etc/cron.d/x.sh.new"}
-		ev.File.Hashes = []events.Hash{{Algorithm: "sha256", Hex: strings.Repeat("0123456789abcdef", 4)}, {Algorithm: "xxh64", Hex: "0123456789abcdef"}}
-		ev.File.Offline = true
+		ev.File.Exchanged, ev.File.Replaced = true, true
+		ev.File.Hashes = append(ev.File.Hashes, events.Hash{Algorithm: "sha256", Hex: strings.Repeat("0123456789abcdef", 4)})
 		return ev
 	}
 	ev.Process = fullProcess(4242, "curl", "curl\x00-fsS\x00http://198.51.100.7/a", 120*time.Millisecond)
@@ -219,6 +221,7 @@ func full(kind events.Kind) *events.Event {
 		ev.File = file("/etc/cron.d/x.sh")
 	case events.KindFileWrite:
 		ev.File = file("/etc/cron.d/x.sh")
+		ev.File.Hashes = append(ev.File.Hashes, events.Hash{Algorithm: "sha256", Hex: strings.Repeat("0123456789abcdef", 4)})
 		ev.File.Summary, ev.File.Writes = true, events.Writes{Bytes: 65536, Count: 1024, HasBytes: true, HasCount: true}
 	case events.KindAuthentication, events.KindSession, events.KindIAM, events.KindConfiguration, events.KindAudit:
 		ev.Account, ev.Audit = account(), records()

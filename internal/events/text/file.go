@@ -39,7 +39,7 @@ func appendFile(b []byte, e *events.Event) []byte {
 	if f.Summary && f.Writes.HasBytes {
 		notes.number("", f.Writes.Bytes, " bytes")
 	}
-	if e.Kind == events.KindFileAttributes && f.Known {
+	if e.Kind == events.KindFileAttributes && (f.Known || f.HasMode) {
 		notes.add("mode 0")
 		notes.b = strconv.AppendUint(notes.b, uint64(f.Mode&0o7777), 8)
 		notes.number("owner ", uint64(f.Owner.ID), "")

@@ -127,6 +127,8 @@ func TestAppend(t *testing.T) {
 		{"attributes", events.Event{Kind: events.KindFileAttributes, File: &events.File{
 			Path: path("/b"), Known: true, Mode: 0o4755, Owner: events.User{ID: 7}, Group: events.Group{ID: 8},
 		}}, `file_attributes - - - /b (mode 04755, owner 7, group 8)`},
+		{"attributes, only the mode known", events.Event{Kind: events.KindFileAttributes, File: &events.File{Path: path("/b"), HasMode: true, Mode: 0o600}},
+			`file_attributes - - - /b (mode 0600, owner 0, group 0)`},
 		{"file of which nothing is known", events.Event{Kind: events.KindFileDelete, File: &events.File{}}, `file_delete - - - -`},
 		{"file_integrity", events.Event{Kind: events.KindFileIntegrity, Words: &events.Words{Action: "attributes_modified"}, File: &events.File{Path: path("/b"), Offline: true}},
 			`file_integrity - - - attributes_modified /b (unseen)`},
