@@ -144,6 +144,9 @@ func (s *Source) left(n *tree.Node, name string) {
 func (s *Source) attributes(n *tree.Node, name string) {
 	st, err := tree.Stat(name)
 	if err != nil || !st.Same(n.Status) {
+		if n.Type() != events.FileTypeDirectory { // of those the kernel says so when they are removed
+			s.note(n, op{kind: events.KindFileAttributes})
+		}
 		return
 	}
 	regular := n.Type() == events.FileTypeRegular
