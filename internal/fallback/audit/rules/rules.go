@@ -98,10 +98,13 @@ func (r Rule) wrap(err error) error {
 	return &LineError{File: r.File, Line: r.Line, Text: r.Text, Err: err}
 }
 
-// HasKey says whether a rule that the kernel listed has the key.
-func HasKey(listed []byte, key string) bool {
+// KeysOf are the keys of a rule that the kernel listed, in order.
+func KeysOf(listed []byte) []string {
 	r, err := read(listed)
-	return err == nil && slices.Contains(r.keys(), key)
+	if err != nil {
+		return nil
+	}
+	return r.keys()
 }
 
 // LineError is a line that is refused, and why.
