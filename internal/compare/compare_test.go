@@ -36,6 +36,10 @@ type want struct {
 }
 
 func TestPairing(t *testing.T) {
+	untried := map[string]bool{}
+	for _, rule := range Rules() {
+		untried[rule.Name] = true
+	}
 	known := func(e *events.Event, entity string) *events.Event {
 		e.Process.EntityID = entity
 		return e
@@ -203,6 +207,7 @@ func TestPairing(t *testing.T) {
 			for _, side := range []KindSide{k.A, k.B} {
 				for _, rule := range Rules() {
 					if n := side.Rules[rule.Name]; n > 0 {
+						delete(untried, rule.Name)
 						rules = append(rules, fmt.Sprintf("%s=%d", rule.Name, n))
 					}
 				}
@@ -217,6 +222,9 @@ func TestPairing(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
+	}
+	if len(untried) > 0 {
+		t.Errorf("no case for the rules %v", untried)
 	}
 }
 

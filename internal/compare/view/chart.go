@@ -89,6 +89,9 @@ func drawBars(rows []barRow, shares bool) *bars {
 			x += width
 			known[v.class] = true
 		}
+		if shares {
+			x = max(x, barLabel+barLength)
+		}
 		drawn.NoteX = x + 8
 		chart.Rows = append(chart.Rows, drawn)
 	}

@@ -41,7 +41,7 @@ func HTML(w io.Writer, r *compare.Report) error {
 		Same                 int
 		KernelA, KernelB     []compare.KernelTime
 	}{
-		Report: r, NameA: plain(r.A.Name), NameB: plain(r.B.Name), During: during(r),
+		Report: r, NameA: clip(r.A.Name, 40), NameB: clip(r.B.Name, 40), During: during(r),
 		KindBars: kindBars(r), FieldBars: fieldBars(r), CostBars: costBars(r), TaxBars: taxBars(r), Delays: delayCurves(r),
 		Odd: odd, Same: same, KernelA: r.A.Kernel, KernelB: r.B.Kernel,
 	})
