@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sockdiag
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// owners finds whose file a socket is, by its inode, in /proc/PID/fd.
+type owners struct {
+	root string // of proc
+	// pids lists processes.
+	pids func() ([]uint32, error)
+	// likely are processes that had sockets before: they are looked at first.
+	likely map[uint32]bool
+}
+
+// find gives the process of each inode that it finds within the time. Of several
+// that share a socket it gives one.
+func (o *owners) find(inodes map[uint32]uint32, within time.Duration) error {
+	wanted := len(inodes)
+	if wanted == 0 {
+		return nil
+	}
+	late := time.Now().Add(within)
+	pids, err := o.pids()
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(pids, func(a, b uint32) int { return int(b) - int(a) }) // new processes first
+	there := map[uint32]bool{}
+	for _, pid := range pids {
+		there[pid] = true
+	}
+	for pid := range o.likely {
+		if !there[pid] {
+			delete(o.likely, pid)
+		}
+	}
+	for _, likely := range []bool{true, false} {
+		for _, pid := range pids {
+			if o.likely[pid] != likely {
+				continue
+			}
+			if found := o.look(pid, inodes); found > 0 {
+				wanted -= found
+				defer func() { o.likely[pid] = true }()
+			}
+			if wanted == 0 || time.Now().After(late) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// look enters one process for those of the inodes that are its own and have none yet.
+func (o *owners) look(pid uint32, inodes map[uint32]uint32) (found int) {
+	dir, err := os.Open(filepath.Join(o.root, strconv.FormatUint(uint64(pid), 10), "fd"))
+	if err != nil {
+		return 0
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return 0
+	}
+	for _, name := range names {
+		target, err := os.Readlink(filepath.Join(dir.Name(), name))
+		if err != nil {
+			continue
+		}
+		inode, ok := inodeOf(target)
+		if !ok {
+			continue
+		}
+		if owner, asked := inodes[inode]; asked && owner == 0 {
+			inodes[inode] = pid
+			found++
+		}
+	}
+	return found
+}
+
+// inodeOf takes the number out of "socket:[1234]".
+func inodeOf(target string) (inode uint32, ok bool) {
+	rest, ok := strings.CutPrefix(target, "socket:[")
+	digits, closed := strings.CutSuffix(rest, "]")
+	if !ok || !closed {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 32)
+	return uint32(n), err == nil && n != 0
+}
