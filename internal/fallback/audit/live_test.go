@@ -19,12 +19,12 @@ import (
 )
 
 // patience is for what takes milliseconds, or a few seconds where the sensor looks only now and then.
-const patience = time.Minute
+const patience = 20 * time.Second
 
 // live is a source that runs, and what it has told.
 type live struct {
 	*Source
-	t      *testing.T
+	t      testing.TB
 	ledger *events.Ledger
 	got    []events.Kind
 	stop   context.CancelFunc
@@ -36,20 +36,22 @@ type live struct {
 	change *sync.Cond
 }
 
-func options(t *testing.T, ledger *events.Ledger, log *lines) Options {
+func options(t testing.TB, ledger *events.Ledger, log *lines) Options {
 	return Options{
 		Log:      slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Ledger:   ledger,
 		IDs:      events.NewIDs("boot", Name),
 		StateDir: filepath.Join(t.TempDir(), "run"),
-		Proc: func(self uint32, wall func(uint64) time.Time) (Proc, error) {
-			return snapshot.New(snapshot.Options{Self: self, Wall: wall})
-		},
+		Proc:     proc,
 	}
 }
 
+func proc(self uint32, wall func(uint64) time.Time) (Proc, error) {
+	return snapshot.New(snapshot.Options{Self: self, Wall: wall})
+}
+
 // open opens a source that does not run yet.
-func open(t *testing.T, kinds []events.Kind, change func(*Options)) *live {
+func open(t testing.TB, kinds []events.Kind, change func(*Options)) *live {
 	t.Helper()
 	l := &live{t: t, ledger: &events.Ledger{}, ended: make(chan error, 1)}
 	l.change = sync.NewCond(&l.mu)
@@ -78,6 +80,7 @@ func (l *live) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	l.stop = cancel
 	go func() {
+		defer close(l.ended)
 		l.ended <- l.Run(ctx, func(e *events.Event) {
 			l.ledger.Delivered(e.Kind, 1)
 			l.mu.Lock()
@@ -86,7 +89,10 @@ func (l *live) run() {
 			l.change.Broadcast()
 		})
 	}()
-	l.t.Cleanup(l.stop)
+	l.t.Cleanup(func() {
+		l.stop()
+		<-l.ended
+	})
 }
 
 // end stops the source; the books must balance.
@@ -152,7 +158,7 @@ func execOf(argument string) func(*events.Event) bool {
 	}
 }
 
-func act(t *testing.T, argument string) {
+func act(t testing.TB, argument string) {
 	t.Helper()
 	if err := exec.Command("true", argument).Run(); err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ const replaced = 1329
 // the records, until ctx ends and nothing is left.
 func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 	stream := s.stream // Close may come before the call
-	defer context.AfterFunc(ctx, func() { stream.SetReadDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, func() { stream.Wake() })()
 	if s.serves[events.KindAlreadyRunning] {
 		if err := running.Emit(s.proc, s.live, Name, s.options.IDs, s.options.Ledger, emit); err != nil {
 			s.options.Log.Error("reading the processes that run already", "error", err)
@@ -47,21 +47,15 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 	defer pause.Stop()
 	next := time.Now().Add(heartbeat)
 	for ctx.Err() == nil {
-		if err := stream.SetReadDeadline(next); err != nil {
-			return s.fail(err, emit)
-		}
-		if ctx.Err() != nil { // after the deadline was set, or that of ctx would be lost
-			break
-		}
-		err := s.read(emit)
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		some, err := s.read(time.Until(next), emit)
+		if err != nil {
 			return s.fail(err, emit)
 		}
 		if now := time.Now(); s.uneasy || !now.Before(next) {
 			s.beat(now, emit)
 			next = now.Add(heartbeat)
 		}
-		if err == nil {
+		if some {
 			pause.Reset(linger)
 			select {
 			case <-pause.C:
@@ -72,20 +66,21 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 	return s.finish(emit)
 }
 
-// read waits for records and takes all that are there.
-func (s *Source) read(emit func(*events.Event)) error {
-	messages, err := s.stream.Receive()
+// read waits for records and takes all that are there, if there are some.
+func (s *Source) read(timeout time.Duration, emit func(*events.Event)) (some bool, err error) {
+	messages, err := s.stream.Receive(timeout)
 	for err == nil && len(messages) > 0 {
+		some = true
 		now := time.Now()
 		for _, m := range messages {
 			s.receive(m, now, emit)
 		}
-		if !now.Before(s.losses.since.Add(2 * heartbeat)) { // a flood
-			return nil
+		if now.Sub(s.losses.since) > 2*heartbeat { // a flood: there is more to be done
+			break
 		}
-		messages, err = s.stream.ReceiveNow()
+		messages, err = s.stream.Receive(0)
 	}
-	return err
+	return some, err
 }
 
 // receive takes one message of the kernel.
@@ -212,15 +207,12 @@ func (s *Source) finish(emit func(*events.Event)) error {
 // drain reads until the kernel has nothing more.
 func (s *Source) drain(emit func(*events.Event)) error {
 	for end := time.Now().Add(mostDraining); time.Now().Before(end); {
-		if err := s.stream.SetReadDeadline(time.Now().Add(calm)); err != nil {
-			return err
-		}
-		err := s.read(emit)
-		if err == nil {
-			continue
-		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		some, err := s.read(calm, emit)
+		if err != nil {
 			return fmt.Errorf("read the last audit records: %w", err)
+		}
+		if some {
+			continue
 		}
 		status, err := s.control.Status()
 		if err != nil || status.Backlog == 0 {

@@ -257,9 +257,13 @@ func (s *Source) cleanUp() {
 	}
 	n, err := sweep(s.control, noted, owner.lives)
 	errs := []error{err}
+	which := everything
+	if status, err := s.control.Status(); err == nil && status.PID != 0 && processLives(int(status.PID)) {
+		which = unlikely
+	}
 	for name, l := range left {
 		if l.Settings != nil {
-			errs = append(errs, s.watch.tenure.undo(*l.Settings))
+			errs = append(errs, s.watch.tenure.undo(*l.Settings, which))
 		}
 		errs = append(errs, remove(name))
 	}

@@ -127,10 +127,28 @@ func (t *tenure) restore() error {
 	if s == nil {
 		return nil
 	}
-	return errors.Join(t.undo(*s), t.journal.setSettings(nil))
+	return errors.Join(t.undo(*s, everything), t.journal.setSettings(nil))
 }
 
-func (t *tenure) undo(s settings) error {
+// leave gives back what another daemon, which has the records now, may not know
+// of. That audit is on and the queue long is as likely its will as ours.
+func (t *tenure) leave() error {
+	t.holds = false
+	s := t.journal.notes.Settings
+	if s == nil {
+		return nil
+	}
+	return errors.Join(t.undo(*s, unlikely), t.journal.setSettings(nil))
+}
+
+const (
+	// everything is what take and enable change.
+	everything = unlikely | libaudit.AuditStatusEnabled | libaudit.AuditStatusBacklogLimit
+	// unlikely is what no other daemon sets as we do.
+	unlikely = libaudit.AuditStatusFailure | libaudit.AuditStatusBacklogWaitTime
+)
+
+func (t *tenure) undo(s settings, which libaudit.AuditStatusMask) error {
 	status, err := t.board.Status()
 	if err != nil {
 		return err
@@ -150,7 +168,7 @@ func (t *tenure) undo(s settings) error {
 			mask |= value.bit
 		}
 	}
-	if mask == 0 || now.Enabled == immutable {
+	if mask &= which; mask == 0 || now.Enabled == immutable {
 		return nil
 	}
 	return t.set(mask, back)

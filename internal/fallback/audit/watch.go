@@ -38,6 +38,7 @@ type watch struct {
 	healed     bool // it was switched on again once; it is not done twice
 	pause      time.Duration
 	nextLoad   time.Time
+	failed     bool // to add them again
 }
 
 // start takes the records if nobody else has them, and else listens. With rules it loads them if they
@@ -94,6 +95,7 @@ func (w *watch) load() error {
 
 // stop removes the rules. Records still come.
 func (w *watch) stop() error {
+	w.failed = false
 	if !w.rules.loaded {
 		return nil
 	}
@@ -128,7 +130,7 @@ func (w *watch) withdraw() error {
 	if !w.beside {
 		errs = append(errs, w.stop())
 	}
-	return errors.Join(append(errs, w.tenure.restore())...)
+	return errors.Join(append(errs, w.tenure.leave())...)
 }
 
 // yield makes room for a daemon that the kernel has just refused because there is one.
@@ -190,11 +192,11 @@ func (w *watch) checkEnabled(status libaudit.AuditStatus, now time.Time) {
 
 // checkRules looks whether our rules are still there.
 func (w *watch) checkRules(now time.Time) error {
-	if !w.rules.loaded {
+	if !w.rules.loaded && !w.failed {
 		return nil
 	}
 	n, err := w.rules.missing()
-	if err != nil || n == 0 {
+	if err != nil || n == 0 && !w.failed {
 		return err
 	}
 	if now.Before(w.nextLoad) {
@@ -208,8 +210,9 @@ func (w *watch) checkRules(now time.Time) error {
 	w.pause = min(max(2*w.pause, shortestPause), longestPause)
 	w.nextLoad = now.Add(w.pause)
 	w.log.Warn("somebody has removed rules of the sensor; they are added again", "missing", n)
-	if err := errors.Join(w.rules.unload(), w.load()); err != nil {
-		w.rules.loaded = true // to try again
+	err = errors.Join(w.rules.unload(), w.load()) // all of them, for their order matters
+	w.failed = err != nil
+	if err != nil {
 		return fmt.Errorf("add rules again: %w", err)
 	}
 	return nil

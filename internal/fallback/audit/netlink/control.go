@@ -13,7 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Control asks the kernel and tells it what to do. It is for one goroutine, but for Close.
+// Control asks the kernel and tells it what to do. It is on the runtime's
+// poller, so that an answer that does not come is waited for no longer than
+// ten seconds. It is for one goroutine, but for Close.
 type Control struct {
 	socket
 	batch    *batch
@@ -23,7 +25,7 @@ type Control struct {
 // OpenControl makes a socket for requests. What they need, CAP_AUDIT_CONTROL
 // and the initial namespaces, their errors tell.
 func OpenControl() (*Control, error) {
-	s, err := open()
+	s, err := open(unix.SOCK_NONBLOCK)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,7 @@
 
 // Package netlink speaks to the kernel's audit system: a stream of records on
 // one socket, requests on another, so that an answer is never looked for among
-// records. Both are on the runtime's poller: a read ends with its deadline or
-// with Close.
+// records.
 //
 // go-libaudit's client is not used: its Receive stays blocked after Close, its
 // DeleteRule takes a refusal for success, and while it waits for an answer it
@@ -31,8 +30,9 @@ type socket struct {
 	raw  syscall.RawConn
 }
 
-func open() (socket, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_AUDIT)
+// open makes a socket. With flags of SOCK_NONBLOCK it is on the runtime's poller.
+func open(flags int) (socket, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|flags, unix.NETLINK_AUDIT)
 	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EAFNOSUPPORT) {
 		return socket{}, fmt.Errorf("%w: %w", ErrNotSupported, err)
 	}

@@ -3,6 +3,7 @@
 package netlink
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -16,11 +17,14 @@ import (
 
 // Stream is a socket that records come to: those that the kernel sends to its
 // audit daemon, after [Stream.Own], or those that it tells everybody, after
-// [Stream.Listen]. Its methods are for one goroutine, but for Close and
-// SetReadDeadline.
+// [Stream.Listen]. Its methods are for one goroutine, but for Wake and Close.
+//
+// It is not on the runtime's poller: there each record that comes wakes the
+// process, also while it does not read but lets them gather. A wait takes a thread instead.
 type Stream struct {
 	socket
 	batch *batch
+	wake  *os.File // an eventfd
 }
 
 // batchSize is how many records are read with one system call. An exec has about eight.
@@ -30,10 +34,15 @@ const batchSize = 64
 // kernel may keep for it in bytes; without CAP_NET_ADMIN it is at most
 // net.core.rmem_max.
 func OpenStream(buffer int) (*Stream, error) {
-	s, err := open()
+	s, err := open(0)
 	if err != nil {
 		return nil, err
 	}
+	event, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		return nil, errors.Join(os.NewSyscallError("eventfd", err), s.Close())
+	}
+	wake := os.NewFile(uintptr(event), "audit wake")
 	err = s.control(func(fd int) error {
 		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer) != nil {
 			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer); err != nil {
@@ -44,9 +53,9 @@ func OpenStream(buffer int) (*Stream, error) {
 		return os.NewSyscallError("setsockopt NETLINK_NO_ENOBUFS", unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 1))
 	})
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, s.Close(), wake.Close())
 	}
-	return &Stream{s, newBatch(batchSize)}, nil
+	return &Stream{s, newBatch(batchSize), wake}, nil
 }
 
 // Own makes this process the audit daemon, and the stream where the kernel
@@ -81,16 +90,73 @@ func (s *Stream) Listen(listen bool) error {
 	})
 }
 
-// Receive waits for records: at least until there is one, the deadline is over
-// (os.ErrDeadlineExceeded) or the stream is closed (os.ErrClosed). It may give
-// none. Messages are good until the next call.
-func (s *Stream) Receive() ([]Message, error) { return s.receive(s.batch) }
+// Receive gives records that are there, not always all. It waits for the first
+// no longer than the timeout, and gives none when that is over or Wake was
+// called. Messages are good until the next call. It fails after Close.
+func (s *Stream) Receive(timeout time.Duration) ([]Message, error) {
+	messages, err := s.receiveNow(s.batch)
+	if err != nil || len(messages) > 0 || timeout <= 0 {
+		return messages, err
+	}
+	if err := s.wait(timeout); err != nil {
+		return nil, err
+	}
+	return s.receiveNow(s.batch)
+}
 
-// ReceiveNow gives records that are there, none if there are none.
-func (s *Stream) ReceiveNow() ([]Message, error) { return s.receiveNow(s.batch) }
+// wait waits for a record, the end of the timeout, or Wake. Close comes into
+// effect when it has returned: until then the descriptors are in use.
+func (s *Stream) wait(timeout time.Duration) error {
+	wake, err := s.wake.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return s.control(func(fd int) error {
+		var failed error
+		err := wake.Control(func(event uintptr) {
+			ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(event), Events: unix.POLLIN}}
+			// Rounded up, or the rest of a millisecond would be waited for in a busy loop.
+			_, failed = unix.Poll(ready, int((timeout+time.Millisecond-1)/time.Millisecond))
+			if failed == nil && ready[1].Revents != 0 {
+				var count [8]byte
+				_, failed = unix.Read(int(event), count[:])
+			}
+		})
+		if errors.Is(failed, unix.EINTR) {
+			failed = nil
+		}
+		return errors.Join(err, failed)
+	})
+}
 
-// SetReadDeadline is when Receive gives up.
-func (s *Stream) SetReadDeadline(t time.Time) error { return s.file.SetReadDeadline(t) }
+// Port is the stream's netlink address. /proc/net/netlink calls it Pid.
+func (s *Stream) Port() (port uint32, err error) {
+	err = s.control(func(fd int) error {
+		address, err := unix.Getsockname(fd)
+		if err != nil {
+			return os.NewSyscallError("getsockname", err)
+		}
+		if own, ok := address.(*unix.SockaddrNetlink); ok {
+			port = own.Pid
+		}
+		return nil
+	})
+	return port, err
+}
+
+// Wake makes the Receive that waits, or the next that would, return.
+func (s *Stream) Wake() error {
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
+	_, err := s.wake.Write(one[:])
+	return err
+}
+
+// Close ends what Receive waits for, and the kernel's sending.
+func (s *Stream) Close() error {
+	// In this order: who comes to wait after the first finds it closed.
+	return errors.Join(s.socket.Close(), s.Wake(), s.wake.Close())
+}
 
 // memoryDrops is SK_MEMINFO_DROPS: the place of that number in what SO_MEMINFO gives.
 const memoryDrops = 8
