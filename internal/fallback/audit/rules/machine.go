@@ -5,9 +5,11 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/elastic/go-libaudit/v2/auparse"
 )
@@ -69,17 +71,23 @@ var later = map[string]uint32{
 	"open_tree_attr": 467, "file_getattr": 468, "file_setattr": 469,
 }
 
+// numbers are the system calls of each architecture by name.
+var numbers = sync.OnceValue(func() map[string]map[string]uint32 {
+	numbers := map[string]map[string]uint32{}
+	for arch, names := range auparse.AuditSyscalls {
+		table := maps.Clone(later)
+		for number, name := range names {
+			table[name] = uint32(number)
+		}
+		numbers[arch] = table
+	}
+	numbers["i386"]["madvise"] = 219 // which the library calls madvise1
+	return numbers
+})
+
 // call finds the number of a system call.
 func call(arch, name string) (number uint32, ok bool) {
-	for number, known := range auparse.AuditSyscalls[arch] {
-		if known == name {
-			return uint32(number), true
-		}
-	}
-	if name == "madvise" && arch == "i386" {
-		return 219, true // which the library calls madvise1
-	}
-	number, ok = later[name]
+	number, ok = numbers()[arch][name]
 	return number, ok
 }
 
