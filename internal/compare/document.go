@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -94,11 +95,21 @@ type decoder struct {
 	shared map[string]*section // by place and JSON
 	path   []byte              // of the object that is read
 	own    section             // of the document that is read
-	key    []byte
+
+	skipped []string // objects of which nothing is compared
+	key     []byte
 }
 
 func newDecoder(n *names) *decoder {
-	return &decoder{names: n, kinds: kindsByWords(), shared: map[string]*section{}}
+	d := &decoder{names: n, kinds: kindsByWords(), shared: map[string]*section{}}
+	for _, u := range uncompared {
+		for _, pattern := range u.Fields {
+			if object, ok := strings.CutSuffix(pattern, ".*"); ok {
+				d.skipped = append(d.skipped, object)
+			}
+		}
+	}
+	return d
 }
 
 // decode reads one document. It keeps nothing of line.
@@ -162,7 +173,7 @@ func (d *decoder) member(r *jsontext.Decoder, doc *document, s *section, depth i
 		}
 		return d.put(doc, s, value)
 	}
-	if depth == 0 && slices.ContainsFunc(uncompared, func(u Uncompared) bool { return slices.Contains(u.Fields, string(d.path)+".*") }) {
+	if depth == 0 && slices.Contains(d.skipped, string(d.path)) {
 		return r.SkipValue()
 	}
 	if i := slices.Index(relatives[:], string(d.path)); i >= 0 && s == &d.own {
@@ -225,7 +236,7 @@ func (d *decoder) put(doc *document, s *section, value jsontext.Value) error {
 		if s.text, err = jsontext.AppendQuote(s.text, text); err != nil {
 			return err
 		}
-	case value[0] == '[':
+	case value[0] == '[' && bytes.ContainsAny(value, " \t\r\n"):
 		value = value.Clone()
 		if err := value.Compact(); err != nil {
 			return err
