@@ -32,6 +32,62 @@ const vmActs = `^net-(connect|connect-v6|connect-mapped|connect-refused|connect-
 	`|rename-directory|delete|delete-rmdir|delete-open|path-chroot|path-tmpfs|path-bind|path-overlay|path-tree|path-cut|path-not-utf8` +
 	`|attributes-chmod|attributes-chown|attributes-setxattr|attributes-removexattr|uring-write|uring-silent|uring-unlinkat|compat|not-read|not-written|not-named|not-renamed|not-storage|not-memory)$`
 
+// An actRun is an act that ran under a sensor.
+type actRun struct {
+	acts.Result
+	older      bool
+	begin, end time.Time
+}
+
+// An actsRun is what a sensor saw of acts.
+type actsRun struct {
+	ready   time.Time
+	runs    map[string]actRun
+	lines   []byte // the documents of all, in order
+	balance events.Balance
+}
+
+// runActs runs the acts, one after the other, under a sensor with these arguments.
+func runActs(t *testing.T, list []acts.Act, args ...string) actsRun {
+	t.Helper()
+	older := map[string]*acts.Running{}
+	for _, act := range list {
+		if act.Older {
+			older[act.Name] = acts.Start(t, act.Name)
+		}
+	}
+	s := start(t, args...)
+	all := actsRun{ready: time.Now(), runs: map[string]actRun{}}
+	for _, act := range list {
+		r := actRun{older: act.Older, begin: time.Now()}
+		if running, ok := older[act.Name]; ok {
+			r.Result = running.Finish()
+		} else {
+			r.Result = acts.Run(t, act.Name)
+		}
+		r.end = time.Now()
+		all.runs[act.Name] = r
+	}
+	all.balance = s.stop()
+	var err error
+	if all.lines, err = os.ReadFile(s.output); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// of gives what an act said and the documents of its time.
+func (a actsRun) of(t *testing.T, name string) (acts.Result, []map[string]any) {
+	t.Helper()
+	r := a.runs[name]
+	return r.Result, documents(t, during(t, a.lines, func(at time.Time) bool {
+		if r.older && at.Before(a.ready) {
+			return true
+		}
+		return at.After(r.begin.Add(-clocks)) && at.Before(r.end.Add(clocks))
+	}))
+}
+
 // TestActs runs every act under one sensor and compares what the acts say they
 // did with what the sensor saw.
 func TestActs(t *testing.T) {
@@ -39,64 +95,32 @@ func TestActs(t *testing.T) {
 	if *onlyActs == "" && row() != "host" {
 		*onlyActs = vmActs
 	}
-	list := slices.DeleteFunc(acts.List(t), func(act acts.Act) bool { return !regexp.MustCompile(*onlyActs).MatchString(act.Name) })
+	list := actsLike(t, *onlyActs)
 	host := diagnose()
 	if !slices.ContainsFunc(host.Kinds, func(a attempt) bool { return a.Kind == "file_write" && a.Works }) {
 		t.Log("no files: TestPlan knows the rows")
 		list = slices.DeleteFunc(list, func(act acts.Act) bool { return strings.HasPrefix(act.Name, "file-") })
 	}
-	older := map[string]*acts.Running{}
-	for _, act := range list {
-		if act.Older {
-			older[act.Name] = acts.Start(t, act.Name)
-		}
-	}
 	// Room for a slow machine: from half a ring on long arguments are cut.
-	s := start(t, "--kinds", "exec,fork,exit,already_running,exec_failed,connect,accept,close,bind,listen,unix_connect,unix_accept,vsock_connect,vsock_accept,"+
-		"file_create,file_write,file_rename,file_delete,file_attributes",
+	all := runActs(t, list, "--source", "ebpf",
+		"--kinds", "exec,fork,exit,already_running,exec_failed,connect,accept,close,bind,listen,unix_connect,unix_accept,vsock_connect,vsock_accept,"+
+			"file_create,file_write,file_rename,file_delete,file_attributes",
 		"-c", configFile(t, "limits: {rings: {critical: 64MiB, bulk: 64MiB}, queue: {events: 65536, bytes: 512MiB}}"))
-	ready := time.Now()
-	type run struct {
-		acts.Result
-		begin, end time.Time
-	}
-	runs := map[string]run{}
-	for _, act := range list {
-		r := run{begin: time.Now()}
-		if running, ok := older[act.Name]; ok {
-			r.Result = running.Finish()
-		} else {
-			r.Result = acts.Run(t, act.Name)
-		}
-		r.end = time.Now()
-		runs[act.Name] = r
-	}
-	balance := s.stop()
 	skipped := uint64(0) // programs, by a kernel that preempts them: at most that many acts can lack something
-	for _, n := range balance.Dropped[events.ReasonRecursion.String()] {
+	for _, n := range all.balance.Dropped[events.ReasonRecursion.String()] {
 		skipped += n
 	}
-	if n := lost(balance); n != 0 {
-		t.Errorf("%d events were lost: %v", n, balance.Dropped)
-	}
-	lines, err := os.ReadFile(s.output)
-	if err != nil {
-		t.Fatal(err)
+	if n := lost(all.balance); n != 0 {
+		t.Errorf("%d events were lost: %v", n, all.balance.Dropped)
 	}
 	blind := blindHere(t, host)
 	for _, act := range list {
 		t.Run(act.Name, func(t *testing.T) {
-			r := runs[act.Name]
+			r, docs := all.of(t, act.Name)
 			if r.Skip != "" {
 				t.Skip(r.Skip)
 			}
-			docs := documents(t, during(t, lines, func(at time.Time) bool {
-				if act.Older && at.Before(ready) {
-					return true
-				}
-				return at.After(r.begin.Add(-clocks)) && at.Before(r.end.Add(clocks))
-			}))
-			switch err := checkAct(r.Result, docs, blind); {
+			switch err := checkAct(r, docs, blind); {
 			case err != nil && preemptible() && skipped > 0:
 				skipped--
 				t.Logf("the kernel skipped a program: %v", err)
@@ -106,11 +130,18 @@ func TestActs(t *testing.T) {
 			if !servesFailedExecs(t) {
 				return
 			}
-			for _, err := range acts.CheckFailed(r.Result, docs) {
+			for _, err := range acts.CheckFailed(r, docs) {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+// actsLike lists the acts whose names match.
+func actsLike(t *testing.T, names string) []acts.Act {
+	t.Helper()
+	pattern := regexp.MustCompile(names)
+	return slices.DeleteFunc(acts.List(t), func(act acts.Act) bool { return !pattern.MatchString(act.Name) })
 }
 
 // clocks is how far the test's clock and that of the events may be apart, and more.

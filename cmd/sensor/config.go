@@ -7,6 +7,7 @@ import (
 
 	"sensor/internal/config"
 	"sensor/internal/events"
+	"sensor/internal/fallback/inotify"
 )
 
 type configCommand struct {
@@ -27,7 +28,7 @@ func (c configCheckCommand) Run(std streams) error {
 
 // schema is what a configuration of this build may name.
 func schema() config.Schema {
-	var s config.Schema
+	s := config.Schema{Hashes: inotify.Hashes()}
 	for _, row := range sourceTable() {
 		s.Sources = append(s.Sources, row.name)
 	}

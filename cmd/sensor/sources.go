@@ -8,6 +8,10 @@ import (
 
 	"sensor/internal/config"
 	"sensor/internal/events"
+	"sensor/internal/fallback/audit"
+	"sensor/internal/fallback/inotify"
+	"sensor/internal/fallback/procconn"
+	"sensor/internal/fallback/sockdiag"
 	"sensor/internal/probes"
 	"sensor/internal/process/snapshot"
 )
@@ -32,6 +36,10 @@ type sourceRow struct {
 func sourceTable() []sourceRow {
 	return []sourceRow{
 		{probes.Name, newProbes},
+		{audit.Name, newAudit},
+		{procconn.Name, newProcconn},
+		{sockdiag.Name, newSockdiag},
+		{inotify.Name, newInotify},
 	}
 }
 
@@ -72,4 +80,64 @@ func newProbes(parts sourceParts) events.Source {
 		options.CriticalRing, options.BulkRing, options.Sockets, options.Files = 1<<20, 1<<20, 1, 1
 	}
 	return probes.New(options)
+}
+
+func newAudit(parts sourceParts) events.Source {
+	return audit.New(audit.Options{
+		Log:       parts.log,
+		Ledger:    parts.ledger,
+		IDs:       events.NewIDs(parts.bootID, audit.Name),
+		Rules:     parts.settings.Audit.Rules,
+		Beside:    parts.settings.Audit.Beside,
+		Raw:       parts.settings.Audit.Raw,
+		Diagnosis: parts.diagnosis,
+		Proc: func(self uint32, wall func(boot uint64) time.Time) (audit.Proc, error) {
+			return snapshot.New(snapshot.Options{Self: self, Wall: wall})
+		},
+	})
+}
+
+func newProcconn(parts sourceParts) events.Source {
+	return procconn.New(procconn.Options{
+		Log:    parts.log,
+		Ledger: parts.ledger,
+		IDs:    events.NewIDs(parts.bootID, procconn.Name),
+		Proc: func(wall func(boot uint64) time.Time) (procconn.Proc, error) {
+			return snapshot.New(snapshot.Options{Wall: wall})
+		},
+	})
+}
+
+func newSockdiag(parts sourceParts) events.Source {
+	options := sockdiag.Options{
+		Log:      parts.log,
+		Ledger:   parts.ledger,
+		IDs:      events.NewIDs(parts.bootID, sockdiag.Name),
+		Interval: parts.settings.SockDiag.Interval,
+		Sockets:  parts.settings.Limits.Sockets,
+	}
+	if proc, err := snapshot.New(snapshot.Options{}); err == nil { // else nobody's: the sockets are told all the same
+		options.Proc = proc
+	}
+	return sockdiag.New(options)
+}
+
+func newInotify(parts sourceParts) events.Source {
+	settings := parts.settings.Inotify
+	options := inotify.Options{
+		Log:         parts.log,
+		Ledger:      parts.ledger,
+		IDs:         events.NewIDs(parts.bootID, inotify.Name),
+		Paths:       settings.Paths,
+		Recursive:   settings.Recursive,
+		Hashes:      settings.Hashes,
+		MaxFileSize: int64(settings.MaxFileSize),
+		Rate:        int64(settings.Rate),
+		Baseline:    settings.Baseline,
+		Diagnosis:   parts.diagnosis,
+	}
+	if path, isFile := parts.settings.Output.To.File(); isFile {
+		options.Ignored = append(options.Ignored, path)
+	}
+	return inotify.New(options)
 }

@@ -33,6 +33,7 @@ type Event struct {
 	Account *Account // authentication, session, iam, configuration: whose
 	Audit   *Audit   // the audit records themselves, where they are asked for
 	Loss    *Loss    // events_lost
+	Serving *Serving // serving
 }
 
 // Size is a rough count of the bytes that the event keeps in memory.
@@ -109,6 +110,19 @@ type Loss struct {
 	Count uint64
 	First time.Time
 	Last  time.Time
+}
+
+// Serving says which source tells of which kind from now on, and of what nobody does.
+type Serving struct {
+	By    []Served // in the order of the kinds
+	Not   []Kind   // that are wanted and that nobody serves
+	Cause string   // why it has changed; "" at the start
+}
+
+// Served is one kind with the source that tells of it, and the way it has.
+type Served struct {
+	Kind            Kind
+	Source, Variant string // Variant is "" if the source does not say
 }
 
 // Words are the ECS words of an event whose kind does not fix them.

@@ -41,6 +41,7 @@ const (
 	KindAudit
 	KindFileIntegrity
 	KindEventsLost
+	KindServing
 	KindCount // not a kind: how many there are
 )
 
@@ -98,6 +99,7 @@ var traits = [KindCount]Traits{
 	KindConfiguration:   {Name: "configuration", Category: "configuration", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
 	KindAudit:           {Name: "audit", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
 	KindFileIntegrity:   {Name: "file_integrity", Category: "file", Dataset: "file", Class: ClassBulk, Default: true, Companion: true},
+	KindServing:         {Name: "serving", Type: "info", Action: "serving", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
 	KindEventsLost:      {Name: "events_lost", Type: "info", Action: "events_lost", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
 }
 

@@ -25,6 +25,7 @@ type Plan struct {
 	Served  map[events.Kind]events.Source // by kind
 	Reasons []error                       // why a source could not take a kind that it was asked for
 
+	wished     []events.Kind   // without companions
 	companions []events.Kind   // as wished
 	spare      []events.Source // those that serve nothing: closed, or never opened; best first
 }
@@ -32,7 +33,7 @@ type Plan struct {
 // Open offers the wished kinds to the sources in order: each kind goes to the
 // first that takes it. A source that serves nothing is closed again.
 func Open(sources []events.Source, wish Wish) (*Plan, error) {
-	p := &Plan{Served: map[events.Kind]events.Source{}, companions: wish.Companions}
+	p := &Plan{Served: map[events.Kind]events.Source{}, wished: wish.Kinds, companions: wish.Companions}
 	err := p.serve(sources, wish.Kinds)
 	return p, err
 }

@@ -88,6 +88,7 @@ func (p *Pipeline) Run(ctx context.Context, plan *Plan) error {
 			go func() { ends <- end{source, source.Run(ctx, p.emit)} }()
 		}
 	}
+	p.tellServing(plan, nil)
 	run(plan.Sources)
 	var errs []error
 	for running > 0 {
@@ -135,6 +136,7 @@ func (p *Pipeline) fall(plan *Plan, failed events.Source, cause error) (heirs []
 	for _, reason := range plan.Reasons[reasons:] {
 		p.options.Log.Warn("source is incomplete", "error", reason)
 	}
+	p.tellServing(plan, cause)
 	if err == nil && len(orphans) == 0 {
 		return heirs, nil
 	}

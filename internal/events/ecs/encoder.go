@@ -80,9 +80,12 @@ func headOf(o Options, kind events.Kind) head {
 	w.close()
 	w.host(o.Host)
 	w.open("event")
-	if kind == events.KindEventsLost {
+	switch kind {
+	case events.KindEventsLost:
 		w.word("kind", "pipeline_error")
-	} else {
+	case events.KindServing:
+		w.word("kind", "state")
+	default:
 		w.word("kind", "event")
 	}
 	before := len(w.b)
@@ -184,6 +187,8 @@ func (e *Encoder) Append(b []byte, ev *events.Event) []byte {
 		w.failure(n.Code, n.Message)
 	} else if l := ev.Local; l != nil {
 		w.failure(l.Code, l.Message)
+	} else if s := ev.Serving; s != nil {
+		w.failure("", s.Cause)
 	}
 	e.sensor(ev)
 	w.close()
@@ -322,8 +327,36 @@ func (e *Encoder) sensor(ev *events.Event) {
 		w.number("count", l.Count)
 		w.close()
 	}
+	if s := ev.Serving; s != nil {
+		w.serving(s)
+	}
 	w.rawFields()
 	w.closeOrDrop(begin)
+}
+
+// serving writes by whom each kind is served.
+func (w *writer) serving(s *events.Serving) {
+	begin := len(w.b)
+	w.open("serving")
+	for _, by := range s.By {
+		w.key(by.Kind.String())
+		w.b = append(append(w.b, '"'), by.Source...)
+		if by.Variant != "" {
+			w.b = append(append(w.b, '/'), by.Variant...)
+		}
+		w.b = append(w.b, '"')
+	}
+	w.closeOrDrop(begin)
+	begin = len(w.b)
+	w.key("not_served")
+	w.b = append(w.b, '[')
+	for _, kind := range s.Not {
+		w.comma()
+		w.quote(kind.String())
+	}
+	if w.b = append(w.b, ']'); len(s.Not) == 0 {
+		w.b = w.b[:begin]
+	}
 }
 
 // namespace writes a socket's network namespace, if it is known.

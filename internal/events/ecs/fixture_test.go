@@ -160,6 +160,14 @@ func full(kind events.Kind) *events.Event {
 		}
 		return ev
 	}
+	if kind == events.KindServing {
+		ev.Serving = &events.Serving{
+			By:    []events.Served{{Kind: events.KindExec, Source: "audit", Variant: "unicast"}, {Kind: events.KindFileIntegrity, Source: "inotify"}},
+			Not:   []events.Kind{events.KindClose},
+			Cause: "run source ebpf: read ring: no such device",
+		}
+		return ev
+	}
 	ev.Outcome = events.OutcomeSuccess
 	ev.Words = ownWords(kind)
 	if kind == events.KindFileIntegrity {

@@ -44,6 +44,10 @@ func (x texts) event(kind events.Kind) *events.Event {
 		ev.Loss = &events.Loss{Kind: events.KindExec, CPU: -1, Count: 1}
 		return ev
 	}
+	if kind == events.KindServing {
+		ev.Serving = &events.Serving{By: []events.Served{{Kind: events.KindExec, Source: "ebpf"}}}
+		return ev
+	}
 	ev.Words = ownWords(kind)
 	if kind == events.KindFileIntegrity {
 		ev.File = &events.File{
@@ -126,7 +130,7 @@ func (x texts) contents(kind events.Kind) map[string]content {
 	for _, field := range []string{"name", "hostname", "os.family", "os.name", "os.platform", "os.version", "os.kernel", "os.full"} {
 		one("host."+field, x.host)
 	}
-	if kind == events.KindEventsLost {
+	if kind == events.KindEventsLost || kind == events.KindServing {
 		return m
 	}
 	file := func() {

@@ -141,6 +141,10 @@ func TestAppend(t *testing.T) {
 			User: events.Principal{Name: "alice"}, Effective: events.Principal{HasID: true}, Target: events.Principal{ID: 1001, HasID: true}, Domain: "a b",
 		}}, `iam - alice - added-user-account 0 1001 from "a b" ok`},
 		{"audit", events.Event{Kind: events.KindAudit, Words: &events.Words{Action: "opened-file"}, Process: &curl}, `audit 4242 alice curl opened-file`},
+		{"serving", events.Event{Kind: events.KindServing, Serving: &events.Serving{
+			By:  []events.Served{{Kind: events.KindExec, Source: "ebpf"}, {Kind: events.KindIAM, Source: "audit"}, {Kind: events.KindExit, Source: "ebpf"}},
+			Not: []events.Kind{events.KindClose}, Cause: "it\nended",
+		}}, `serving ebpf: exec exit; audit: iam; nobody: close ("it\nended")`},
 		{"unknown loss", events.Event{Kind: events.KindEventsLost, Loss: &events.Loss{Stage: events.ReasonBacklog, Count: 3}}, `events_lost 3 unknown events lost at backlog`},
 		{"no process", events.Event{Kind: events.KindExec}, `exec`},
 	} {
