@@ -85,7 +85,12 @@ func (s *Source) note(n *tree.Node, o op) {
 	}
 	c.last = now
 	c.again = c.hashing
-	if c.find(o.kind) == nil && (o.kind != suspected || !c.touches()) {
+	switch suspicion := c.find(suspected); {
+	case c.find(o.kind) != nil, o.kind == suspected && c.touches():
+	case o.kind == events.KindFileWrite && suspicion != nil: // it was right
+		o.replaced = suspicion.replaced
+		*suspicion = o
+	default:
 		c.ops = append(c.ops, o)
 	}
 }

@@ -149,10 +149,14 @@ func line(e *events.Event) string {
 	if e.File.Original.Name != "" {
 		s += " from " + e.File.Original.Base()
 	}
-	for mark, is := range map[string]bool{" replaced": e.File.Replaced, " exchanged": e.File.Exchanged, " offline": e.File.Offline} {
-		if is {
-			s += mark
-		}
+	if e.File.Replaced {
+		s += " replaced"
+	}
+	if e.File.Exchanged {
+		s += " exchanged"
+	}
+	if e.File.Offline {
+		s += " offline"
 	}
 	return s
 }

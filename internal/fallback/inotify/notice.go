@@ -92,6 +92,19 @@ func (s *Source) created(dir *tree.Node, base, name, from string) {
 // arrived gives what left another name its new one.
 func (s *Source) arrived(d *departure, dir *tree.Node, base, name, from string, st tree.Status) {
 	n := d.node
+	listed := n.Directory != nil && n.Directory.Listed
+	if !st.Same(n.Status) && st.Mode != 0 {
+		// Nobody has seen it before, or only what took its old name at once. Should something
+		// else have its new name by now, then notifications will tell that, too.
+		if st.Type() == events.FileTypeUnknown {
+			if n.Mode != 0 {
+				s.remove(n, d.at, false)
+			}
+			return
+		}
+		s.forget(n)
+		n.Status, n.Hashes, listed = st, "", true
+	}
 	replaced := false
 	if old := dir.Child(base); old != nil && old.Same(n.Status) { // a scan was first, and did not know
 		s.forget(old)
@@ -107,7 +120,7 @@ func (s *Source) arrived(d *departure, dir *tree.Node, base, name, from string, 
 		n.Status = st
 	}
 	// The watches ended with the old names, so this also finds what happened since.
-	s.enter(n, manner{deep: true}, n.Directory != nil && n.Directory.Listed)
+	s.enter(n, manner{deep: true}, listed)
 }
 
 // displace takes away what had a name that something else has now.

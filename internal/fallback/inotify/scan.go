@@ -159,6 +159,9 @@ func (s *Source) compare(dir *tree.Node, name string, st tree.Status, m manner, 
 		s.enter(s.add(dir, name, st), m, false)
 	case n == nil:
 		s.appear(dir, name, st, m, op{kind: events.KindFileCreate, offline: m.offline})
+	case n.Mode == 0: // it was gone before anyone could look, and is back
+		n.Status = st
+		s.enter(n, m, true)
 	case n.Same(st):
 		s.differ(n, st, m)
 		if m.deep || n.Directory == nil {
@@ -281,12 +284,16 @@ func (s *Source) judge() {
 	for _, top := range gone {
 		for old := range top.All() {
 			n := appeared[keyOf(old.Status)]
-			if n == nil || !n.Same(old.Status) || n.Type() != events.FileTypeDirectory && !n.Untouched(old.Status) || !s.changes.renamed(n, old) {
+			if n == nil || !n.Same(old.Status) {
+				continue
+			}
+			follows := moved[old.Parent] == n.Parent && old.Name == n.Name // with its directory
+			if !follows && !untouched(n, old) || !s.changes.renamed(n, old) {
 				continue
 			}
 			delete(appeared, keyOf(old.Status))
 			moved[old] = n
-			if moved[old.Parent] == n.Parent && n.Parent != nil && old.Name == n.Name { // with its directory
+			if follows {
 				s.changes.follows(n)
 			}
 		}
@@ -299,4 +306,21 @@ func (s *Source) judge() {
 		}
 	}
 	s.saving.due = true
+}
+
+// untouched reports whether n still is the file that old was, and not a new one that
+// has got its inode. A directory to which names were added must hold one such file.
+func untouched(n, old *tree.Node) bool {
+	if n.Modified == old.Modified && (n.Size == old.Size || n.Type() == events.FileTypeDirectory) {
+		return true
+	}
+	if n.Directory == nil || old.Directory == nil {
+		return false
+	}
+	for name, child := range old.Directory.Children {
+		if now := n.Child(name); now != nil && now.Same(child.Status) && now.Untouched(child.Status) && now.Type() != events.FileTypeDirectory {
+			return true
+		}
+	}
+	return false
 }
