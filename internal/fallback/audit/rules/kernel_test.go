@@ -18,6 +18,7 @@ import (
 	"github.com/elastic/go-libaudit/v2"
 
 	"sensor/internal/events"
+	"sensor/internal/fallback/audit/audittest"
 )
 
 // kernel gives the audit rules of this host's kernel to one test at a time. They must be none, and are none afterwards.
@@ -31,15 +32,7 @@ func newKernel(t testing.TB) *kernel {
 	if os.Geteuid() != 0 {
 		t.Skip("the kernel's audit rules are root's")
 	}
-	// Rules are global, and packages are tested at the same time.
-	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "sensor-audit-test.lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { lock.Close() })
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
+	audittest.Lock(t)
 	client, err := libaudit.NewAuditClient(nil)
 	if err != nil {
 		t.Skipf("no audit in this kernel: %v", err)
