@@ -20,7 +20,7 @@ type connection struct {
 	sought  bool      // its owner was looked for
 	told    bool      // that it began, or it was there before
 	present bool      // in the last dump
-	missed  bool      // the dump before the last did not show it either
+	missed  time.Time // when a dump first did not show it
 	over    time.Time // its close is told: it is kept for a while, so that its end is not taken for another's
 }
 

@@ -13,24 +13,19 @@ import (
 
 // look asks which sockets there are, and tells what has changed.
 func (s *Source) look(emit func(*events.Event)) error {
-	found, err := s.dump()
-	if err != nil {
-		return err
-	}
 	now := time.Now()
 	for _, c := range s.known {
 		c.present = false
 	}
-	for i := range found {
-		s.enter(&found[i], now)
+	untold, err := s.dump(now)
+	if err != nil {
+		return err
 	}
 	if err := s.seekOwners(); err != nil {
 		s.options.Log.Warn("whose the new connections are is not known", "error", err)
 	}
-	for i := range found { // in the order of the dump
-		c := s.known[found[i].cookie]
-		// One that nobody has accepted yet has no file.
-		if c != nil && !c.told && (!c.ingress || c.inode != 0) {
+	for _, c := range untold {
+		if !c.ingress || c.inode != 0 { // one that nobody has accepted yet has no file
 			s.begin(c, now, emit)
 		}
 	}
@@ -42,9 +37,8 @@ func (s *Source) look(emit func(*events.Event)) error {
 	return nil
 }
 
-// dump gives the connections, and keeps the listeners.
-func (s *Source) dump() ([]socket, error) {
-	var found []socket
+// dump enters the connections that there are. It gives those that are not told yet.
+func (s *Source) dump(now time.Time) (untold []*connection, err error) {
 	s.listen = listeners{}
 	for _, protocol := range s.protocols {
 		states, extensions := uint32(connected|listening), uint8(0)
@@ -53,35 +47,42 @@ func (s *Source) dump() ([]socket, error) {
 		} else if s.destroys { // traffic that does not change any more helps to know it exactly
 			extensions = 1 << (netlink.INET_DIAG_INFO - 1)
 		}
-		err := dump(protocol, states, extensions, func(d *socket) {
+		err := dump(protocol, states, extensions, func(d *socket) { // of each family those that listen come first
 			if d.state == netlink.TCP_LISTEN {
-				s.listen[d.local] = true
-			} else if d.remote.Port() != 0 {
-				found = append(found, *d)
+				if len(s.listen) < s.options.Sockets {
+					s.listen[d.local] = true
+				}
+				return
+			}
+			if c := s.enter(d, now); c != nil && !c.told {
+				untold = append(untold, c)
 			}
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	return found, nil
+	return untold, nil
 }
 
-// enter notes that a connection is there.
-func (s *Source) enter(d *socket, now time.Time) {
+// enter notes that a connection is there; nil if it is not followed.
+func (s *Source) enter(d *socket, now time.Time) *connection {
 	c := s.known[d.cookie]
-	if c == nil || !c.over.IsZero() { // over: the socket was connected anew
-		if c == nil && len(s.known) >= s.options.Sockets {
-			if !s.full {
-				s.full = true
-				s.options.Log.Warn("not all connections are followed; raise limits.sockets", "followed", len(s.known))
-			}
-			return
+	switch {
+	case d.remote.Port() == 0:
+		return nil
+	case c == nil && len(s.known) >= s.options.Sockets:
+		if !s.full {
+			s.full = true
+			s.options.Log.Warn("not all connections are followed; raise limits.sockets", "followed", len(s.known))
 		}
+		return nil
+	case c == nil, !c.over.IsZero(): // the socket may have been connected anew
 		c = &connection{seen: now, ingress: s.accepts(d)}
 		s.known[d.cookie] = c
 	}
-	c.socket, c.present, c.missed = *d, true, false
+	c.socket, c.present, c.missed = *d, true, time.Time{}
+	return c
 }
 
 // accepts reports whether a connection came in: somebody listens where it is.
@@ -112,22 +113,21 @@ func (s *Source) seekOwners() error {
 // overFor is how long a connection is remembered whose socket may still be open.
 const overFor = 10 * time.Minute
 
-// miss handles a connection that the dump did not show. If the kernel tells
-// what it frees, that comes soon and knows more.
+// miss handles a connection that the dump did not show: if neither the next one
+// does, it has ended. If the kernel tells what it frees, that comes before and knows more.
 func (s *Source) miss(cookie uint64, c *connection, now time.Time, emit func(*events.Event)) {
 	switch {
 	case !c.over.IsZero():
 		if now.Sub(c.over) > overFor {
 			delete(s.known, cookie)
 		}
-	case !s.destroys:
-		s.end(c, traffic{}, now, emit)
-		delete(s.known, cookie)
-	case !c.missed:
-		c.missed = true
+	case c.missed.IsZero(): // a dump of a table that changes may leave one out
+		c.missed = now
 	default:
-		s.end(c, traffic{}, now, emit)
-		c.over = now
+		s.end(c, traffic{}, c.missed, emit)
+		if c.over = now; !s.destroys {
+			delete(s.known, cookie)
+		}
 	}
 }
 
