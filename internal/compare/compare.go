@@ -76,7 +76,8 @@ type sideState struct {
 	kinds    [events.KindCount]*kindState
 	refused  [events.KindCount]spans // times of events that found no room
 	losses   []loss
-	told     told // keys of what was told of kinds that are asked about
+	told     told // keys of file_write
+	made     told // the same keys of what file_create tells
 	ignored  uint64
 	faulty   uint64
 }
@@ -101,7 +102,8 @@ func New(options Options) *Comparison {
 		c.ignored[strconv.FormatUint(uint64(pid), 10)] = true
 	}
 	for i := range c.sides {
-		c.sides[i].waiting, c.sides[i].told = newWaiting(), newTold()
+		s := &c.sides[i]
+		s.waiting, s.told, s.made = newWaiting(), newTold(), newTold()
 	}
 	return c
 }
@@ -149,11 +151,16 @@ func (s *sideState) kind(k events.Kind) *kindState {
 
 // place pairs an event, or has it wait.
 func (c *Comparison) place(side Side, p *pending) {
-	p.loose, p.exact = c.keys(p.doc)
+	p.loose, p.exact = c.keys(p.doc.kind, p.doc)
 	s := &c.sides[side]
-	if p.doc.kind == events.KindFileWrite {
+	switch p.doc.kind {
+	case events.KindFileWrite:
 		s.told.add(p.exact)
 		s.told.add(c.placeKey(p.doc))
+	case events.KindFileCreate:
+		_, exact := c.keys(events.KindFileWrite, p.doc)
+		s.made.add(exact)
+		s.made.add(c.placeKey(p.doc))
 	}
 	other := &c.sides[side.other()].waiting
 	if q := c.best(p, other.exact[p.exact], inExact, c.agrees); q != nil {

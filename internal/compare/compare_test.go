@@ -169,11 +169,16 @@ func TestPairing(t *testing.T) {
 			e.Network.Protocol = 17
 			s.add(A, second, e)
 		}, want{rules: "datagram=1"}},
-		{"asked again", events.KindConnect, func(s *streams) {
-			e := connect(7, 7, 80, events.OutcomeFailure)
-			e.Network.Code = "EISCONN"
-			s.add(B, second, e)
-		}, want{rules: "asked_again=1"}},
+		{"files made and written", events.KindFileWrite, func(s *streams) {
+			for pid, path := range map[uint32]string{7: "/f", 8: "/g"} {
+				e := write(pid, path, false)
+				e.Kind = events.KindFileCreate
+				s.add(B, second, e)
+			}
+			s.add(A, second, write(7, "/f", false))
+			s.add(A, second, write(7, "/g", false))
+			s.add(A, second, write(7, "/h", false))
+		}, want{onlyA: 1, rules: "created=1 passed_descriptor=1"}},
 		{"helper of the kernel", events.KindExec, func(s *streams) {
 			e := exec(7, "/sbin/modprobe")
 			e.Family.Parent = &events.Process{PID: 2}

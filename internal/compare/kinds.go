@@ -55,29 +55,22 @@ var apart = [...]fieldID{fieldThread, fieldSourcePort, fieldDestinationPort}
 
 // keys of an event: who, and who with what. The process is known by its pid
 // here, because a source may know nothing else.
-func (c *Comparison) keys(d *document) (loose, exact uint64) {
+func (c *Comparison) keys(kind events.Kind, d *document) (loose, exact uint64) {
 	var h maphash.Hash
 	h.SetSeed(c.seed)
-	h.WriteByte(byte(d.kind))
+	h.WriteByte(byte(kind))
 	h.Write(d.get(c.names, fieldPID))
 	loose = h.Sum64()
-	for _, id := range pairings[d.kind].content {
+	for _, id := range pairings[kind].content {
 		h.WriteByte(0)
 		h.Write(d.get(c.names, id))
 	}
 	return loose, h.Sum64()
 }
 
-// placeKey is that of what it was done to, whoever did it.
+// placeKey is that of the file, whoever did it.
 func (c *Comparison) placeKey(d *document) uint64 {
-	var h maphash.Hash
-	h.SetSeed(c.seed)
-	h.WriteByte(byte(d.kind))
-	for _, id := range pairings[d.kind].content {
-		h.WriteByte(1)
-		h.Write(d.get(c.names, id))
-	}
-	return h.Sum64()
+	return maphash.Bytes(c.seed, d.get(c.names, fieldPath))
 }
 
 // kindsByWords finds a kind by its ECS words.

@@ -116,13 +116,6 @@ var eventRules = []Rule{
 		},
 	},
 	{
-		Name: "asked_again", Teller: audit, Silent: ebpf, Kinds: []events.Kind{events.KindConnect},
-		Reason: "a call that asks how its connection stands is no new attempt",
-		holds: func(c *Comparison, _ Side, p *pending) bool {
-			return slices.Contains([]string{"EALREADY", "EISCONN"}, text(p.doc.get(c.names, fieldErrorCode)))
-		},
-	},
-	{
 		Name: "write_summary", Teller: ebpf, Kinds: []events.Kind{events.KindFileWrite},
 		Reason: "a summary counts the writes after the first; who tells opens for writing has none",
 		holds:  has(fieldSummary),
@@ -135,10 +128,19 @@ var eventRules = []Rule{
 		},
 	},
 	{
-		Name: "passed_descriptor", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindFileWrite},
-		Reason: "audit has told that another process opened the file for writing, and handed it on",
+		Name: "created", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "audit has told the open as the creation of the file; what was written then is in no record",
 		holds: func(c *Comparison, side Side, p *pending) bool {
-			return c.sides[side.other()].told.has(c.placeKey(p.doc))
+			return c.sides[side.other()].made.has(p.exact)
+		},
+	},
+	{
+		Name: "passed_descriptor", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "audit has told that another process opened or made the file, which has handed it on",
+		holds: func(c *Comparison, side Side, p *pending) bool {
+			other := &c.sides[side.other()]
+			place := c.placeKey(p.doc)
+			return other.told.has(place) || other.made.has(place)
 		},
 	},
 	{
