@@ -40,10 +40,14 @@ func New(options Options) *Decoder { return &Decoder{options: options} }
 // wanted kind. An error says which record could not be understood; what could
 // is in the events all the same.
 func (d *Decoder) Decode(records []*auparse.AuditMessage) ([]*events.Event, error) {
+	var main *auparse.AuditMessage
 	for _, r := range records {
-		if r.RecordType == auparse.AUDIT_SYSCALL || r.RecordType == auparse.AUDIT_URINGOP {
-			return d.syscall(r, records)
+		if r.RecordType == auparse.AUDIT_SYSCALL || r.RecordType == auparse.AUDIT_URINGOP && main == nil {
+			main = r
 		}
+	}
+	if main != nil {
+		return d.syscall(main, records)
 	}
 	return d.told(records)
 }

@@ -65,8 +65,9 @@ func decodeAll(t *testing.T, options Options, lines ...string) []*events.Event {
 	return all
 }
 
-// The logs were written by auditd while programs did on Linux 6.18 what the log
-// is named for. What they did stands in the golden file, one event a line.
+// The logs are what auditd wrote on Linux 6.18, or another kernel told that the
+// file is named for, while programs did what it is named for. What they did
+// stands in the golden file, one event a line.
 func TestGolden(t *testing.T) {
 	logs, err := filepath.Glob("testdata/*.log")
 	if err != nil || len(logs) == 0 {

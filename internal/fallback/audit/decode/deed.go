@@ -4,8 +4,10 @@ package decode
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/elastic/go-libaudit/v2/auparse"
+	"golang.org/x/sys/unix"
 
 	"sensor/internal/events"
 )
@@ -20,6 +22,7 @@ type deed struct {
 	address string // of SOCKADDR, hexadecimal digits
 	flags   uint64 // of openat2
 	how     bool   // flags are known
+	inRoot  bool   // openat2: names with a slash in front begin at the open directory, too
 
 	told []*events.Event
 	errs []error
@@ -28,6 +31,7 @@ type deed struct {
 // read parses the records of a system call, the first of which is that of the call itself.
 func (d *deed) read(main *auparse.AuditMessage) {
 	d.call = parseCall(main, d.fault(main.RecordType))
+	operations := 0
 	for _, r := range d.records {
 		switch r.RecordType {
 		case auparse.AUDIT_CWD:
@@ -46,20 +50,45 @@ func (d *deed) read(main *auparse.AuditMessage) {
 				}
 				return true
 			})
+		case auparse.AUDIT_URINGOP:
+			if r != main {
+				operations++
+				d.operation(r, operations)
+			}
 		case auparse.AUDIT_SOCKETCALL:
 			d.multiplexed(r)
 		case auparse.AUDIT_OPENAT2:
-			d.each(r, func(name, value string) (ok bool) {
-				if name == "oflag" {
-					d.flags, ok = number(value, 8, 64)
-					d.how = ok
-					return ok
-				}
-				return true
-			})
+			d.each(r, d.openHow)
 		}
 	}
 	d.sortItems()
+}
+
+// openHow takes a field of what openat2(2) was given.
+func (d *deed) openHow(name, value string) (ok bool) {
+	switch name {
+	case "oflag":
+		d.flags, ok = number(value, 8, 64)
+		d.how = ok
+		return ok
+	case "resolve":
+		n, ok := number(strings.TrimPrefix(value, "0x"), 16, 64)
+		d.inRoot = n&unix.RESOLVE_IN_ROOT != 0
+		return ok
+	}
+	return true
+}
+
+// operation makes io_uring_enter(2) the operation that it has done at once. If it
+// has done several, nobody can say which of the files belongs to which.
+func (d *deed) operation(r *auparse.AuditMessage, nth int) {
+	if nth > 1 {
+		d.call.name = "io_uring_enter"
+		return
+	}
+	o := parseCall(r, d.fault(r.RecordType))
+	d.call.name, d.call.hasArgs = o.name, false
+	d.call.answered, d.call.failed, d.call.exit = o.answered, o.failed, o.exit
 }
 
 // multiplexed makes a socketcall(2) the call that it stands for.

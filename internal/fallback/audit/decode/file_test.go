@@ -95,6 +95,25 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// With RESOLVE_IN_ROOT a name that seems absolute is not.
+func TestOpenInRoot(t *testing.T) {
+	for name, want := range map[string]string{"/": "/", "//": "/", "/..": "/", "a": "/a"} {
+		if got := (&deed{inRoot: true}).resolve(name, 0); got != (events.Path{Name: want, Cut: true}) {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+	call := record("arch=c000003e syscall=437 success=yes exit=3 a0=ffffff9c a1=7f a2=7f a3=18", "(null)")
+	for how, want := range map[string]events.Path{
+		"oflag=01 mode=00 resolve=0x0":  {Name: "/etc/f"},
+		"oflag=01 mode=00 resolve=0x10": {Name: "/etc/f", Cut: true},
+	} {
+		e := one(t, Options{}, call, line("CWD", cwd), line("OPENAT2", how), item0("0100644", `"/etc/f"`, "NORMAL"))
+		if e.Kind != events.KindFileWrite || e.File.Path != want {
+			t.Errorf("%s: got %v, %+v", how, e.Kind, e.File)
+		}
+	}
+}
+
 // The record shows the attributes before the call; the event those after it, as far as they can be known.
 func TestAttributes(t *testing.T) {
 	for _, test := range []struct {

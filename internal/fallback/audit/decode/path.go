@@ -152,10 +152,10 @@ func (d *deed) resolve(name string, at argument) events.Path {
 	switch {
 	case name == "": // an open file, of which nobody has told the name
 		return events.Path{}
-	case name[0] == '/':
+	case name[0] == '/' && !d.inRoot:
 		return events.Path{Name: join("/", name)}
-	case at != none && (!d.call.hasArgs || uint32(d.call.args[at]) != here), d.cwd.Name == "":
-		return events.Path{Name: join("/", strings.TrimPrefix(name, "./")), Cut: true}
+	case d.inRoot, at != none && (!d.call.hasArgs || uint32(d.call.args[at]) != here), d.cwd.Name == "":
+		return events.Path{Name: join("/", strings.TrimLeft(name, "/")), Cut: true}
 	}
 	p := d.cwd
 	p.Name = join(p.Name, name)
@@ -166,7 +166,7 @@ func (d *deed) resolve(name string, at argument) events.Path {
 // changes nothing, and .. at the front of the name.
 func join(directory, name string) string {
 	if !strings.Contains(name, "//") && !strings.Contains(name, "./") && !strings.HasSuffix(name, ".") && !strings.HasSuffix(name, "/") {
-		if name[0] == '/' {
+		if strings.HasPrefix(name, "/") {
 			return name
 		}
 		return strings.TrimSuffix(directory, "/") + "/" + name

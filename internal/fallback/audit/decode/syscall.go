@@ -69,6 +69,7 @@ func (d *Decoder) syscall(main *auparse.AuditMessage, records []*auparse.AuditMe
 	for _, e := range more {
 		if e.Process == nil || e.Process.PID == 0 || e.Process.PID == b.call.pid {
 			e.Process = b.process()
+			e.Process.Args = b.title()
 		}
 	}
 	if err != nil {

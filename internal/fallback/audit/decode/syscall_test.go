@@ -196,6 +196,38 @@ func TestRing(t *testing.T) {
 	}
 }
 
+// What io_uring does at once belongs to the call that asked for it, if it is one thing.
+func TestRingAtOnce(t *testing.T) {
+	enter := record("arch=c000003e syscall=426 success=yes exit=1 a0=ffffff9c a1=1 a2=0 a3=0", `"ours"`)
+	operation := line("URINGOP", "uring_op=18 success=yes exit=5 items=2 ppid=10 pid=11 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 sgid=0 fsgid=0 subj=unconfined key=(null)")
+	path := line("PATH", `item=1 name="f" inode=5 dev=fd:01 mode=0100644 ouid=0 ogid=0 rdev=00:00 nametype=CREATE`)
+	e := one(t, Options{Key: "ours"}, operation, enter, line("CWD", cwd), path)
+	if e.Kind != events.KindFileCreate || !e.File.Path.Cut || e.Process.Executable.Name != "/bin/a" {
+		t.Errorf("got %v, %+v, %+v", e.Kind, e.File, e.Process)
+	}
+	if all := decodeAll(t, Options{Key: "ours"}, operation, operation, enter, line("CWD", cwd), path); len(all) != 0 {
+		t.Errorf("got %v", all[0].Kind)
+	}
+}
+
+// What is told during a call was done by the process that called.
+func TestToldDuringCall(t *testing.T) {
+	write := record("arch=c000003e syscall=1 success=yes exit=5 a0=1 a1=1 a2=0 a3=0", "(null)")
+	e := one(t, Options{}, line("LOGIN", "pid=11 uid=0 old-auid=4294967295 auid=4242 tty=(none) old-ses=4294967295 ses=1 res=1"), write)
+	if e.Kind == events.KindAudit && e.Audit.Type == "syscall" || e.Process == nil || e.Process.Executable.Name != "/bin/a" || !e.Process.Credentials.Known {
+		t.Errorf("got %v, %+v", e.Kind, e.Process)
+	}
+	// The rule that asked for the call is told, too.
+	keyed := record("arch=c000003e syscall=1 success=yes exit=5 a0=1 a1=1 a2=0 a3=0", `"theirs"`)
+	all := decodeAll(t, Options{}, line("CONFIG_CHANGE", "op=add_rule list=4 res=1"), keyed)
+	if len(all) != 2 || all[0].Kind != events.KindAudit || all[1].Process.PID != 11 {
+		t.Errorf("got %d events", len(all))
+	}
+	if all[0].Process == all[1].Process {
+		t.Error("both events share a process, which is completed for each")
+	}
+}
+
 func TestOldKernels(t *testing.T) {
 	unlink := strings.Replace(record("arch=c000003e syscall=87 success=yes exit=0 a0=1 a1=0 a2=0 a3=0", "(null)"), "auid=4294967295", "auid=-1", 1)
 	for name, lines := range map[string][]string{
