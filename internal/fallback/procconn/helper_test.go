@@ -3,6 +3,7 @@
 package procconn
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,12 +42,27 @@ func TestMain(m *testing.M) {
 }
 
 func play(role string) error {
-	switch role {
+	name, argument, _ := strings.Cut(role, " ")
+	switch name {
+	case "exit": // with the code
+		code, err := strconv.Atoi(argument)
+		if err != nil {
+			return err
+		}
+		os.Exit(code)
+	case "kill":
+		return unix.Kill(os.Getpid(), unix.SIGKILL)
+	case "wait": // for the end of standard input
+		fmt.Println("ready")
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(7)
+	case "become": // another role, in another image
+		return become(argument)
 	case "leaderless": // the first thread ends alone, the process with its standard input
 		return endLeader()
-	case "exec": // a thread that is not the first executes a program
+	case "thread": // that is not the first becomes another role
 		done := make(chan error)
-		go func() { done <- syscall.Exec("/bin/sh", []string{"sh", "-c", "read line; exit 7"}, nil) }()
+		go func() { done <- become(argument) }()
 		runtime.LockOSThread() // the first thread stays here
 		return <-done
 	case "ids":
@@ -59,6 +76,25 @@ func play(role string) error {
 		fmt.Println(errors.Join(err, s.Close()))
 	}
 	return nil
+}
+
+func become(role string) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(program, []string{program}, []string{roleVariable + "=" + role, noDelay})
+}
+
+// noDelay makes a binary with the race detector end at once.
+const noDelay = "GORACE=atexit_sleep_ms=0"
+
+// flicker makes a process that ends at once: it has nothing to execute.
+func flicker(t *testing.T) {
+	t.Helper()
+	if _, err := syscall.ForkExec("/nonexistent/program", nil, nil); !errors.Is(err, unix.ENOENT) {
+		t.Fatalf("ForkExec: %v", err)
+	}
 }
 
 // endLeader ends the process's first thread alone.
@@ -91,9 +127,34 @@ func command(t *testing.T, role string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), roleVariable+"="+role, noDelay)
 	cmd.Stderr = os.Stderr
 	return cmd
+}
+
+// waiting starts a process that says when it is in its last role, and lives until in is closed.
+func waiting(t *testing.T, role string) (cmd *exec.Cmd, in io.Closer) {
+	t.Helper()
+	cmd = command(t, role)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+	if said, err := bufio.NewReader(out).ReadString('\n'); said != "ready\n" {
+		t.Fatalf("role %s: it says %q, %v", role, said, err)
+	}
+	return cmd, in
 }
 
 func newSource(buffer int) *Source {

@@ -3,11 +3,10 @@
 package procconn
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -28,11 +27,11 @@ func TestShortProcesses(t *testing.T) {
 	const processes = 200
 	codes := map[int]int{}
 	for i := range processes {
-		script := fmt.Sprintf("exit %d", i)
+		role := fmt.Sprintf("exit %d", i)
 		if i%10 == 0 {
-			script = "kill -KILL $$"
+			role = "kill"
 		}
-		cmd := exec.Command("/bin/sh", "-c", script)
+		cmd := command(t, role)
 		cmd.Run()
 		codes[cmd.Process.Pid] = i
 		if i%10 == 0 {
@@ -84,14 +83,7 @@ func TestShortProcesses(t *testing.T) {
 // A process that lives is described as /proc does; those before are already running.
 func TestLongProcess(t *testing.T) {
 	w := start(t, 0)
-	cmd := exec.Command("/bin/sh", "-c", "read line; exit 0", "name")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, in := waiting(t, "wait")
 	pid := cmd.Process.Pid
 	w.until(func() bool { return len(w.of(events.KindExec, pid)) > 0 })
 	proc, err := snapshot.New(snapshot.Options{})
@@ -125,23 +117,9 @@ func TestLongProcess(t *testing.T) {
 // A process ends with its last thread, not with its first.
 func TestLeaderEndsFirst(t *testing.T) {
 	w := start(t, 0)
-	cmd := command(t, "leaderless")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if said, err := bufio.NewReader(out).ReadString('\n'); said != "ready\n" {
-		t.Fatalf("it says %q, %v", said, err)
-	}
+	cmd, in := waiting(t, "leaderless")
 	// What another process does after this is told after it.
-	other := exec.Command("/bin/true")
+	other := command(t, "exit 0")
 	if err := other.Run(); err != nil {
 		t.Fatal(err)
 	}
@@ -164,14 +142,7 @@ func TestExecOfThread(t *testing.T) {
 	w := start(t, 0)
 	var pids []int
 	for range 20 {
-		cmd := command(t, "exec")
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		cmd, in := waiting(t, "thread wait")
 		pid := cmd.Process.Pid
 		w.until(func() bool { return len(w.of(events.KindExec, pid)) == 2 })
 		in.Close()
@@ -199,22 +170,8 @@ func TestExecOfThread(t *testing.T) {
 // What is told late is told of the past: what came after is known by then.
 func TestBehind(t *testing.T) {
 	w := &watch{t: t, source: open(t, 0)}
-	cmd := exec.Command("/bin/sh", "-c", "exec /bin/sh -c 'exec /bin/cat'")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, in := waiting(t, "become become wait")
 	pid := cmd.Process.Pid
-	for { // until it is cat
-		if exe, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err != nil {
-			t.Fatal(err)
-		} else if string(exe) == "cat\n" {
-			break
-		}
-	}
 	s := w.source
 	for range 3 {
 		s.intake.messages <- message{what: netlink.PROC_EVENT_EXEC, pid: uint32(pid), tgid: uint32(pid), time: s.live + uint64(time.Hour)}
@@ -240,7 +197,7 @@ func TestBehind(t *testing.T) {
 	for _, e := range told {
 		images = append(images, fmt.Sprint(e.Kind, " ", e.Process.Executable.Base(), " ", e.Process.StartKey != 0))
 	}
-	if want := []string{"exec  true", "exec  true", "exec cat true"}; !slices.Equal(images, want) {
+	if want := []string{"exec  true", "exec  true", "exec " + filepath.Base(cmd.Path) + " true"}; !slices.Equal(images, want) {
 		t.Errorf("told %q; want %q", images, want)
 	}
 }
@@ -309,7 +266,7 @@ func TestOverrun(t *testing.T) {
 	}
 	for range 100 {
 		for range 5 {
-			exec.Command("/bin/true").Run()
+			flicker(t)
 		}
 		drain(small, got)
 	}
@@ -353,11 +310,11 @@ func TestOverrun(t *testing.T) {
 func TestLossIsTold(t *testing.T) {
 	w := &watch{t: t, source: open(t, 1)}
 	for range 300 {
-		exec.Command("/bin/true").Run()
+		flicker(t)
 	}
 	w.run()
 	for range 10 {
-		exec.Command("/bin/true").Run()
+		flicker(t)
 	}
 	var told uint64
 	var drops uint32
