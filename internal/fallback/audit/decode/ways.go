@@ -39,7 +39,8 @@ var ways = map[string]way{
 	"openat":  {does: (*deed).open, at: 0, flags: 2},
 	"openat2": {does: (*deed).open, at: 0, flags: none},
 
-	// Those with a descriptor alone have a name in no record, and before Linux 6.x not even an inode.
+	// Of an open file no record has the name, and for ftruncate and fallocate none
+	// has even the inode, up to Linux 7: these are told where io_uring or a later kernel says more.
 	"truncate":    {does: (*deed).changed, kind: events.KindFileWrite, at: none},
 	"truncate64":  {does: (*deed).changed, kind: events.KindFileWrite, at: none},
 	"ftruncate":   {does: (*deed).changed, kind: events.KindFileWrite, at: none},
