@@ -173,25 +173,31 @@ func (s *Source) attributes(n *tree.Node, name string) {
 	n.Status = st
 }
 
-// expire gives up on what has left its name for nowhere that is watched: seen from
-// here it is gone. ticks of the loop, in which notifications are read, pass before.
+// expire gives up on what has left its name for nowhere that is watched. Some ticks
+// of the loop pass before, in which notifications are read.
 func (s *Source) expire() {
+	const ticks = 2
 	for name, d := range s.names.leaving {
-		if d.ticks++; d.ticks <= 2 {
-			continue
+		if d.ticks++; d.ticks > ticks {
+			s.departed(name, d)
 		}
-		delete(s.names.leaving, name)
-		dir, base := s.root.Lookup(path.Dir(name)), path.Base(name)
-		if st, err := tree.Stat(name); err == nil && st.Same(d.node.Status) && dir != nil && dir.Directory != nil && dir.Child(base) == nil {
-			d.node.Attach(dir, base) // a notification that was older than a scan
-			s.enter(d.node, manner{deep: true}, d.node.Directory != nil && d.node.Directory.Listed)
-			continue
-		}
-		s.remove(d.node, d.at, false)
 	}
 	for name, d := range s.names.displaced {
-		if d.ticks++; d.ticks > 2 {
+		if d.ticks++; d.ticks > ticks {
 			delete(s.names.displaced, name)
 		}
 	}
+}
+
+// departed takes it that what has left its name is gone, as seen from here, unless it
+// is there: the watch on a directory itself tells late that it was renamed.
+func (s *Source) departed(name string, d *departure) {
+	delete(s.names.leaving, name)
+	dir, base := s.root.Lookup(path.Dir(name)), path.Base(name)
+	if st, err := tree.Stat(name); err == nil && st.Same(d.node.Status) && dir != nil && dir.Directory != nil && dir.Child(base) == nil {
+		d.node.Attach(dir, base)
+		s.enter(d.node, manner{deep: true}, d.node.Directory != nil && d.node.Directory.Listed)
+		return
+	}
+	s.remove(d.node, d.at, false)
 }

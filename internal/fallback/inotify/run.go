@@ -158,6 +158,9 @@ func (s *Source) drain(w *worker) {
 			ended = true
 		}
 	}
+	for name, d := range s.names.leaving {
+		s.departed(name, d)
+	}
 	for until := time.Now().Add(s.timing.drain); len(s.tasks) > 0 && time.Now().Before(until); {
 		s.step()
 	}
@@ -167,10 +170,6 @@ func (s *Source) drain(w *worker) {
 				n.Attach(parent, n.Name)
 			}
 		}
-	}
-	for name, d := range s.names.leaving {
-		delete(s.names.leaving, name)
-		s.remove(d.node, d.at, false)
 	}
 	s.hashRest(w)
 	w.stop()
