@@ -109,7 +109,7 @@ type parser struct {
 	sequence   uint64
 	told       [events.KindCount]uint64
 	incomplete uint64
-	obscure    uint64 // records that the decoder did not understand
+	obscure    uint64 // complete, and yet the decoder did not understand all of it
 	examples   []string
 }
 
@@ -212,7 +212,7 @@ func (p *parser) take(logged auditlog.Event) error {
 		p.incomplete++
 	}
 	list, err := p.decoder.Decode(logged.Records)
-	if err != nil {
+	if err != nil && logged.Complete {
 		p.obscure++
 		if len(p.examples) < 3 {
 			p.examples = append(p.examples, fmt.Sprintf("serial %d: %v", logged.Records[0].Sequence, err))

@@ -391,10 +391,27 @@ func FuzzParse(f *testing.F) {
 			f.Add(event)
 		}
 	}
+	// Those that come with go-libaudit, of kernels since RHEL 6; a virtual machine has no modules.
+	if module, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/elastic/go-libaudit/v2").Output(); err == nil {
+		for _, pattern := range []string{"testdata/*.log", "auparse/testdata/*.log", "aucoalesce/testdata/*.yaml"} {
+			logs, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(module)), pattern))
+			if err != nil || len(logs) == 0 {
+				f.Fatal("no logs", err)
+			}
+			for _, path := range logs {
+				text, err := os.ReadFile(path)
+				if err != nil {
+					f.Fatal(err)
+				}
+				f.Add(text)
+			}
+		}
+	}
 	settings, err := parseCommand{Raw: true, Format: config.FormatJSON}.settings()
 	if err != nil {
 		f.Fatal(err)
 	}
+	settings.Agent.ID = "11111111-1111-8111-8111-111111111111" // or each time the host would be asked
 	quiet := slog.New(slog.DiscardHandler)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var counts [2]uint64
