@@ -27,19 +27,34 @@ func (c *clocks) Adjust() error {
 	if err := c.Clock.Adjust(); err != nil {
 		return err
 	}
-	var monotonic unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic); err != nil {
-		return fmt.Errorf("read monotonic clock: %w", err)
+	before, err := monotonic()
+	if err != nil {
+		return err
 	}
 	boot, err := clock.BootTime()
 	if err != nil {
 		return err
 	}
-	suspended := int64(boot) - monotonic.Nano()
+	after, err := monotonic()
+	if err != nil {
+		return err
+	}
+	if after-before > clockNoise {
+		return nil // it was interrupted: another time
+	}
+	suspended := int64(boot) - before
 	if d := suspended - c.suspended; d > clockNoise || d < -clockNoise {
 		c.suspended = suspended
 	}
 	return nil
+}
+
+func monotonic() (int64, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return 0, fmt.Errorf("read monotonic clock: %w", err)
+	}
+	return ts.Nano(), nil
 }
 
 // boot is the boot time of a message, in ns.

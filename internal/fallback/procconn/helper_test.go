@@ -92,7 +92,8 @@ const noDelay = "GORACE=atexit_sleep_ms=0"
 // flicker makes a process that ends at once: it has nothing to execute.
 func flicker(t *testing.T) {
 	t.Helper()
-	if _, err := syscall.ForkExec("/nonexistent/program", nil, nil); !errors.Is(err, unix.ENOENT) {
+	const program = "/nonexistent/program"
+	if _, err := syscall.ForkExec(program, []string{program}, nil); !errors.Is(err, unix.ENOENT) {
 		t.Fatalf("ForkExec: %v", err)
 	}
 }

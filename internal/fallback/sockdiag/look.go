@@ -98,11 +98,12 @@ func (s *Source) seekOwners() error {
 			inodes[c.inode] = 0
 		}
 	}
-	err := s.owners.find(inodes, min(s.options.Interval/10, time.Second))
+	all, err := s.owners.find(inodes)
 	for _, c := range s.known {
 		if c.present && !c.sought && c.inode != 0 {
-			c.sought = true
+			c.sought = all // else it is looked for again
 			if c.owner.pid = inodes[c.inode]; c.owner.pid != 0 {
+				c.sought = true
 				c.owner.start, _ = s.options.Proc.Start(c.owner.pid) // 0 if it has just ended
 			}
 		}

@@ -20,17 +20,20 @@ type owners struct {
 	likely map[uint32]bool
 }
 
-// find gives the process of each inode that it finds within the time. Of several
-// that share a socket it gives one.
-func (o *owners) find(inodes map[uint32]uint32, within time.Duration) error {
+// ownerPatience is how long owners are looked for at a time.
+const ownerPatience = 250 * time.Millisecond
+
+// find gives the process of each inode that it finds. Of several that share a
+// socket it gives one. all is false if there was no time to look at every process.
+func (o *owners) find(inodes map[uint32]uint32) (all bool, err error) {
 	wanted := len(inodes)
 	if wanted == 0 {
-		return nil
+		return true, nil
 	}
-	late := time.Now().Add(within)
+	late := time.Now().Add(ownerPatience)
 	pids, err := o.pids()
 	if err != nil {
-		return err
+		return false, err
 	}
 	slices.SortFunc(pids, func(a, b uint32) int { return int(b) - int(a) }) // new processes first
 	there := map[uint32]bool{}
@@ -51,12 +54,15 @@ func (o *owners) find(inodes map[uint32]uint32, within time.Duration) error {
 				wanted -= found
 				defer func() { o.likely[pid] = true }()
 			}
-			if wanted == 0 || time.Now().After(late) {
-				return nil
+			if wanted == 0 {
+				return true, nil
+			}
+			if time.Now().After(late) {
+				return false, nil
 			}
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // look enters one process for those of the inodes that are its own and have none yet.

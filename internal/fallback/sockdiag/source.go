@@ -158,7 +158,7 @@ func (s *Source) prepare() error {
 		if err := dump(protocol, listening, 0, func(*socket) {}); err == nil {
 			s.protocols = append(s.protocols, protocol)
 		} else if protocol == unix.IPPROTO_TCP {
-			return fmt.Errorf("%w: the kernel was built without CONFIG_INET_DIAG", err)
+			return fmt.Errorf("%w: the kernel has no tcp_diag, or must not load it", err)
 		}
 	}
 	if err := s.look(func(*events.Event) {}); err != nil {
