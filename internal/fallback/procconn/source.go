@@ -50,7 +50,7 @@ type Source struct {
 	options Options
 	clocks  clocks
 	proc    Proc
-	intake  *intake // nil if only already_running is asked for
+	intake  *intake // nil if at most already_running is served
 	leaders leaders
 	served  map[uint32]events.Kind // by what tells it
 	running bool                   // already_running is served
@@ -133,12 +133,12 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 }
 
 func (s *Source) listen() error {
-	s.intake = &intake{messages: make(chan message, queueLength), execs: map[uint32]int{}}
-	socket, err := listen(s.options.Buffer, &s.intake.counts)
-	if err != nil {
+	in := &intake{messages: make(chan message, queueLength), execs: map[uint32]int{}}
+	var err error
+	if in.socket, err = listen(s.options.Buffer, &in.counts); err != nil {
 		return err
 	}
-	s.intake.socket = socket
+	s.intake = in
 	return nil
 }
 
@@ -260,10 +260,10 @@ func (s *Source) tellLoss(loss events.Loss, emit func(*events.Event)) {
 
 // Close ends the subscription.
 func (s *Source) Close() error {
-	if s.intake == nil || s.intake.socket == nil {
+	if s.intake == nil {
 		return nil
 	}
 	socket := s.intake.socket
-	s.intake.socket = nil
+	s.intake = nil
 	return errors.Join(unsubscribe(socket), socket.Close())
 }

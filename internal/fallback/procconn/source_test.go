@@ -364,6 +364,17 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// What already runs is told also where the connector does not serve.
+func TestRunningAlone(t *testing.T) {
+	w := &watch{t: t, source: newSource(0)}
+	if got, err := w.source.Open([]events.Kind{events.KindAlreadyRunning}); len(got) != 1 || err != nil {
+		t.Skip(err)
+	}
+	w.run()
+	w.until(func() bool { return len(w.of(events.KindAlreadyRunning, os.Getpid())) == 1 })
+	w.stop()
+}
+
 // Kinds that it does not know are not its business.
 func TestOpenOthers(t *testing.T) {
 	s := newSource(0)
