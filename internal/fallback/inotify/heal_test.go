@@ -175,7 +175,10 @@ func TestAlias(t *testing.T) {
 // read faster than allowed, which stops neither the watching nor the end.
 func TestBounds(t *testing.T) {
 	dir := resolve(t.TempDir())
-	r := begin(t, []string{dir}, sha, func(s *Source) { s.options.MaxFileSize, s.options.Rate = 100_000, 1000; s.timing.drain = 200 * time.Millisecond })
+	r := begin(t, []string{dir}, sha, func(s *Source) {
+		s.options.MaxFileSize, s.options.Rate = 100_000, 1000
+		s.timing.drain = 200 * time.Millisecond
+	})
 	write(t, filepath.Join(dir, "large"), strings.Repeat("x", 100_001))
 	write(t, filepath.Join(dir, "slow"), strings.Repeat("x", 100_000)) // 100 s
 	write(t, filepath.Join(dir, "small"), "x")

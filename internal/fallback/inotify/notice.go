@@ -17,6 +17,7 @@ import (
 type names struct {
 	leaving   map[string]*departure // by old path: where to is not known yet
 	displaced map[string]*departure // by path: what had it before something was renamed to it
+	doubtful  map[string]int        // paths to be compared with the disk after so many ticks
 }
 
 type departure struct {
@@ -27,7 +28,7 @@ type departure struct {
 }
 
 func newNames() names {
-	return names{leaving: map[string]*departure{}, displaced: map[string]*departure{}}
+	return names{leaving: map[string]*departure{}, displaced: map[string]*departure{}, doubtful: map[string]int{}}
 }
 
 // notice takes one notification. Its words are believed only as far as they go: the
@@ -104,6 +105,7 @@ func (s *Source) arrived(d *departure, dir *tree.Node, base, name, from string, 
 		}
 		s.forget(n)
 		n.Status, n.Hashes, listed = st, "", true
+		s.doubt(name)
 	}
 	replaced := false
 	if old := dir.Child(base); old != nil && old.Same(n.Status) { // a scan was first, and did not know
@@ -139,18 +141,19 @@ func (s *Source) left(n *tree.Node, name string) {
 	if n == nil {
 		return // it is told once more by the watch on a directory itself
 	}
-	if d := s.names.displaced[name]; d != nil {
+	if st, err := tree.Stat(name); err == nil {
+		s.doubt(name) // mostly something new has the name, as the next notification will tell
 		// What has the name now came by a rename just before: then this is about what it
 		// displaced, which goes the other way.
-		if st, err := tree.Stat(name); err == nil && st.Same(n.Status) && s.changes.exchange(n) {
+		if d := s.names.displaced[name]; d != nil && st.Same(n.Status) && s.changes.exchange(n) {
 			delete(s.names.displaced, name)
-			s.names.leaving[name] = &departure{node: d.node, at: time.Now(), exchanged: true}
+			s.leave(name, &departure{node: d.node, at: time.Now(), exchanged: true})
 			return
 		}
 	}
 	s.release(n)
 	n.Detach()
-	s.names.leaving[name] = &departure{node: n, at: time.Now()}
+	s.leave(name, &departure{node: n, at: time.Now()})
 }
 
 // attributes compares what stat says now with what it said before.
@@ -187,10 +190,16 @@ func (s *Source) expire() {
 			delete(s.names.displaced, name)
 		}
 	}
+	for name, waited := range s.names.doubtful {
+		if s.names.doubtful[name]++; waited >= ticks {
+			s.verify(name)
+		}
+	}
 }
 
 // departed takes it that what has left its name is gone, as seen from here, unless it
-// is there: the watch on a directory itself tells late that it was renamed.
+// is there: the watch on a directory itself tells late that it was renamed, and may
+// mean what had the name before.
 func (s *Source) departed(name string, d *departure) {
 	delete(s.names.leaving, name)
 	dir, base := s.root.Lookup(path.Dir(name)), path.Base(name)
@@ -200,4 +209,33 @@ func (s *Source) departed(name string, d *departure) {
 		return
 	}
 	s.remove(d.node, d.at, false)
+}
+
+// leave remembers what has left its name.
+func (s *Source) leave(name string, d *departure) {
+	if before := s.names.leaving[name]; before != nil {
+		delete(s.names.leaving, name)
+		s.remove(before.node, before.at, false)
+	}
+	s.names.leaving[name] = d
+}
+
+// doubt has a name compared with the disk when its notifications have been taken.
+// They speak of the past, while stat speaks of the present: where names change hands
+// quickly the two together can lead astray.
+func (s *Source) doubt(name string) { s.names.doubtful[name] = 0 }
+
+// verify brings what is known of one name to what there is.
+func (s *Source) verify(name string) {
+	delete(s.names.doubtful, name)
+	dir, base := s.root.Lookup(path.Dir(name)), path.Base(name)
+	if dir == nil || dir.Directory == nil || !s.scope.cares(path.Dir(name), base) {
+		return
+	}
+	st, err := tree.Stat(name)
+	if there := err == nil && st.Type() != events.FileTypeUnknown; there {
+		s.compare(dir, base, st, manner{}, true)
+	} else if n := dir.Child(base); n != nil {
+		s.vanish(n, manner{})
+	}
 }

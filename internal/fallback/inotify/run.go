@@ -96,7 +96,7 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 
 // restless reports whether something waits for its time.
 func (s *Source) restless() bool {
-	return len(s.changes.settling)+len(s.names.leaving)+len(s.names.displaced) > 0
+	return len(s.changes.settling)+len(s.names.leaving)+len(s.names.displaced)+len(s.names.doubtful) > 0
 }
 
 // faults takes what has gone wrong with the queue. All is looked at again where
@@ -161,8 +161,13 @@ func (s *Source) drain(w *worker) {
 	for name, d := range s.names.leaving {
 		s.departed(name, d)
 	}
-	for until := time.Now().Add(s.timing.drain); len(s.tasks) > 0 && time.Now().Before(until); {
-		s.step()
+	for until := time.Now().Add(s.timing.drain); len(s.tasks)+len(s.names.doubtful) > 0 && time.Now().Before(until); {
+		for name := range s.names.doubtful {
+			s.verify(name)
+		}
+		if len(s.tasks) > 0 {
+			s.step()
+		}
 	}
 	if len(s.tasks) > 0 { // nobody has judged what is gone
 		for _, n := range s.scanning.gone {

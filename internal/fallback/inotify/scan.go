@@ -77,8 +77,9 @@ func (s *Source) scan(n *tree.Node, m manner) {
 	f := os.NewFile(uintptr(fd), path)
 	defer f.Close()
 	st, err := tree.StatOpen(fd)
-	if err != nil || !st.Same(n.Status) { // another has the name by now, as the directory above will tell
+	if err != nil || !st.Same(n.Status) { // another has the name by now
 		s.watch.remove(n, path)
+		s.doubt(path)
 		return
 	}
 	if n.Parent != nil && n.Device != n.Parent.Device && made(fd) {
@@ -129,6 +130,7 @@ func (s *Source) scan(n *tree.Node, m manner) {
 func (s *Source) unreadable(n *tree.Node, path string, err error) {
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 		s.watch.remove(n, path)
+		s.doubt(path)
 		return
 	}
 	s.watch.blind[n] = err
@@ -164,7 +166,7 @@ func (s *Source) compare(dir *tree.Node, name string, st tree.Status, m manner, 
 		s.enter(n, m, true)
 	case n.Same(st):
 		s.differ(n, st, m)
-		if m.deep || n.Directory == nil {
+		if m.deep || n.Directory == nil || !n.Directory.Watched {
 			s.enter(n, m, n.Directory != nil && n.Directory.Listed)
 		}
 	case n.Type() == events.FileTypeDirectory && st.Type() == events.FileTypeDirectory && n.Device != st.Device:

@@ -47,7 +47,11 @@ func (w *watches) count() int { return len(w.watched) }
 func (w *watches) add(n *tree.Node, path string) (ok bool) {
 	key := keyOf(n.Status)
 	if other := w.watched[key]; other != nil && other != n {
-		return false
+		path := other.Path()
+		if st, err := tree.Stat(path); err == nil && st.Same(n.Status) {
+			return false
+		}
+		w.remove(other, path) // it was renamed, as will be told
 	}
 	err := w.adder.Add(path)
 	switch {
