@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -164,9 +166,9 @@ func TestAlias(t *testing.T) {
 	t.Cleanup(func() { must(t, unix.Unmount(other, unix.MNT_DETACH)) })
 	r := begin(t, []string{real, other})
 	write(t, filepath.Join(other, "file"), "")
-	all := r.await("the file", func(all []*events.Event) bool { return len(all) > 0 })
+	r.await("the file", func(all []*events.Event) bool { return len(all) > 0 })
 	r.end()
-	if all = r.all(); len(all) != 1 || line(all[0]) != "creation file" {
+	if all := r.all(); len(all) != 1 || line(all[0]) != "creation file" {
 		t.Errorf("%q", lines(all))
 	}
 }
@@ -193,5 +195,48 @@ func TestBounds(t *testing.T) {
 		if e := find(t, all, "modification "+name); e.File.Hashes != nil {
 			t.Errorf("%s has hashes", name)
 		}
+	}
+}
+
+// The kernel's own limits, in a user namespace that has them to itself.
+func TestKernelLimits(t *testing.T) {
+	const child = "SENSOR_TEST_INOTIFY_LIMITS"
+	if os.Getenv(child) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKernelLimits$", "-test.v")
+		cmd.Env = append(os.Environ(), child+"=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+		}
+		out, err := cmd.CombinedOutput()
+		switch {
+		case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.ENOSPC), strings.Contains(string(out), "--- SKIP"):
+			t.Skipf("%v\n%s", err, out)
+		case err != nil:
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	sysctl := func(name, value string) {
+		if err := os.WriteFile("/proc/sys/user/"+name, []byte(value), 0o644); err != nil {
+			t.Skip(err)
+		}
+	}
+	dir := resolve(t.TempDir())
+	must(t, os.MkdirAll(filepath.Join(dir, "a", "b"), 0o755))
+	sysctl("max_inotify_watches", strconv.Itoa(strings.Count(dir, "/")+1))
+	r := begin(t, []string{dir}, func(s *Source) { s.timing.heal = 50 * time.Millisecond })
+	write(t, filepath.Join(dir, "a", "b", "file"), "")
+	r.expect(dir, "~creation file offline")
+	if !strings.Contains(r.logged(), "raise fs.inotify.max_user_watches") {
+		t.Error(r.logged())
+	}
+	sysctl("max_inotify_watches", "100")
+	r.await("the healing", func([]*events.Event) bool { return strings.Contains(r.logged(), "all directories are watched again") })
+	sysctl("max_inotify_instances", "1")
+	s := New(r.source.options)
+	if _, err := s.Open(fileKinds()); err == nil || !strings.Contains(err.Error(), "raise fs.inotify.max_user_instances") {
+		t.Errorf("%v", err)
 	}
 }
