@@ -141,16 +141,18 @@ func (s *Source) hashedFirst(j *job) {
 	default: // through a mapping, or the notification is still to come
 		s.note(n, op{kind: suspected})
 	}
-	if len(s.hashing.unhashed) == 0 {
-		s.options.Log.Info("files without hashes were read", "files", s.hashing.files, "bytes", s.hashing.bytes, "failed", s.hashing.failed,
-			"took", time.Since(s.hashing.begun).Round(time.Millisecond))
-		s.hashing = hashing{waiting: s.hashing.waiting}
-	}
+	s.progress(time.Now())
 }
 
 // progress says how far the reading of what has no hashes has come.
 func (s *Source) progress(now time.Time) {
-	if h := &s.hashing; !h.begun.IsZero() && now.Sub(h.shown) >= s.timing.progress {
+	h := &s.hashing
+	switch {
+	case h.begun.IsZero():
+	case len(h.unhashed) == 0 && !h.busy && h.next == nil:
+		s.options.Log.Info("files without hashes were read", "files", h.files, "bytes", h.bytes, "failed", h.failed, "took", now.Sub(h.begun).Round(time.Millisecond))
+		*h = hashing{waiting: h.waiting}
+	case now.Sub(h.shown) >= s.timing.progress:
 		h.shown = now
 		s.options.Log.Info("reading files without hashes", "files", h.files, "bytes", h.bytes, "left", len(h.unhashed))
 	}

@@ -221,3 +221,29 @@ func TestFastNames(t *testing.T) {
 	write(t, path("d/last"), "x")
 	r.expect(dir, "modification last", "modification last")
 }
+
+// A directory that the first run has seen grow is found under its new name, and one
+// that was not stopped in order has a baseline, too.
+func TestGrownAndKilled(t *testing.T) {
+	top := resolve(t.TempDir())
+	dir, baseline, copied := filepath.Join(top, "watched"), filepath.Join(top, "baseline"), filepath.Join(top, "copy")
+	must(t, os.MkdirAll(filepath.Join(dir, "a"), 0o755))
+	r := begin(t, []string{dir}, sha, kept(baseline), func(s *Source) { s.timing.save = time.Hour })
+	var content []byte
+	r.await("the first baseline", func([]*events.Event) bool {
+		var err error
+		content, err = os.ReadFile(baseline)
+		return err == nil
+	})
+	must(t, os.WriteFile(copied, content, 0o600), os.Mkdir(filepath.Join(dir, "a", "b"), 0o755))
+	r.end()
+	must(t, os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, "c")))
+	r = begin(t, []string{dir}, sha, kept(baseline))
+	r.expect(dir, "~rename c from a offline")
+	r.end()
+	// The copy is of before b.
+	r = begin(t, []string{dir}, sha, kept(copied))
+	r.await("what the one who was killed did not save", func(all []*events.Event) bool {
+		return strings.Contains(strings.Join(lines(all), "\n"), "~creation b offline")
+	})
+}

@@ -10,6 +10,7 @@ import (
 
 	"sensor/internal/events"
 	"sensor/internal/fallback/inotify/baseline"
+	"sensor/internal/fallback/inotify/tree"
 )
 
 // How often the loop looks at the time: while changes are not told yet, and else.
@@ -38,7 +39,7 @@ func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 	s.early = nil
 	w := newWorker(s.set, s.options.MaxFileSize, s.options.Rate)
 	healed := time.Now()
-	s.saving.last = healed
+	s.saving.last = healed.Add(-s.timing.save) // at once: whoever is killed has one, too, and a bad path is told
 	timer := time.NewTimer(soon)
 	defer timer.Stop()
 	wait := soon
@@ -255,6 +256,15 @@ func (s *Source) finalSave() error {
 	}
 	if s.saving.done != nil {
 		s.saved(<-s.saving.done)
+	}
+	for n := range s.root.All() {
+		if n.Directory == nil {
+			continue
+		}
+		// By their times directories are found under other names.
+		if st, err := tree.Stat(n.Path()); err == nil && st.Same(n.Status) && st.SameRights(n.Status) {
+			n.Status = st
+		}
 	}
 	return baseline.Save(s.options.Baseline, baseline.Encode(s.root, s.set, s.scope.words()))
 }
