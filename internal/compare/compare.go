@@ -78,6 +78,7 @@ type sideState struct {
 	losses   []loss
 	told     told // keys of file_write
 	made     told // the same keys of what file_create tells
+	acted    told // processes of which anything was told that they did
 	ignored  uint64
 	faulty   uint64
 }
@@ -103,7 +104,7 @@ func New(options Options) *Comparison {
 	}
 	for i := range c.sides {
 		s := &c.sides[i]
-		s.waiting, s.told, s.made = newWaiting(), newTold(), newTold()
+		s.waiting, s.told, s.made, s.acted = newWaiting(), newTold(), newTold(), newTold()
 	}
 	return c
 }
@@ -131,14 +132,16 @@ func (c *Comparison) Add(side Side, line []byte) error {
 	c.settleDue()
 	if d.kind == events.KindEventsLost {
 		c.lose(s, d)
-	} else {
-		k := s.kind(d.kind)
-		k.seen++
-		if d.created > 0 {
-			k.delays.add(d.created - d.at)
-		}
-		c.place(side, &pending{doc: d, told: s.position})
 	}
+	if d.kind.Traits().Internal {
+		return nil
+	}
+	k := s.kind(d.kind)
+	k.seen++
+	if d.created > 0 && d.kind != events.KindAlreadyRunning { // of which the time is that of the process's start
+		k.delays.add(d.created - d.at)
+	}
+	c.place(side, &pending{doc: d, told: s.position})
 	return nil
 }
 
@@ -153,6 +156,9 @@ func (s *sideState) kind(k events.Kind) *kindState {
 func (c *Comparison) place(side Side, p *pending) {
 	p.loose, p.exact = c.keys(p.doc.kind, p.doc)
 	s := &c.sides[side]
+	if p.doc.kind != events.KindAlreadyRunning {
+		s.acted.add(c.processKey(p.doc))
+	}
 	switch p.doc.kind {
 	case events.KindFileWrite:
 		s.told.add(p.exact)
@@ -370,30 +376,4 @@ func (c *Comparison) End(at time.Time) {
 			}
 		}
 	}
-}
-
-// Progress is where a comparison stands.
-type Progress struct {
-	Seen    [2]uint64 // by side
-	Both    uint64    // pairs
-	Only    [2]uint64
-	Pending int
-}
-
-// Progress says where the comparison stands.
-func (c *Comparison) Progress() Progress {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var p Progress
-	for kind := range events.KindCount {
-		p.Both += c.pairs[kind]
-		for side := range c.sides {
-			if k := c.sides[side].kinds[kind]; k != nil {
-				p.Seen[side] += k.seen
-				p.Only[side] += k.only
-			}
-		}
-	}
-	p.Pending = c.sides[A].waiting.count + c.sides[B].waiting.count
-	return p
 }

@@ -191,12 +191,13 @@ func TestPairing(t *testing.T) {
 		}, want{both: 1, rules: "snapshot=1"}},
 		{"a process that audit does not trace", events.KindExec, func(s *streams) {
 			s.c.options.Sides[B].BlindBefore = start
-			for pid, began := range map[uint32]time.Duration{7: -second, 8: second} {
+			for pid, began := range map[uint32]time.Duration{7: -second, 8: second, 9: -second} {
 				e := exec(pid, "/bin/a")
 				e.Process.Start = start.Add(began)
 				s.add(A, second, e)
 			}
-		}, want{onlyA: 1, rules: "untraced_process=1"}},
+			s.add(B, second, connect(9, 9, 80, events.OutcomeSuccess)) // which it does trace
+		}, want{onlyA: 2, rules: "untraced_process=1"}},
 		{"a kind that audit does not tell", events.KindFork, func(s *streams) {
 			s.c.options.Sides[B].Kinds = []events.Kind{events.KindExec}
 			s.add(A, second, &events.Event{Kind: events.KindFork, Process: process(7)})
@@ -354,16 +355,23 @@ func TestFieldRules(t *testing.T) {
 	}, 0)
 	pair(events.KindConnect, none, func(e *events.Event) { e.Outcome = events.OutcomeFailure; e.Network.Code = "ECONNREFUSED" }, 0)
 	pair(events.KindConnect, func(e *events.Event) { e.Process.VPID = 3 }, func(e *events.Event) { e.Network.Namespace = 9 }, 0)
+	pair(events.KindConnect, func(e *events.Event) {
+		e.Family.EntryLeader = &events.Process{PID: 1, Name: "init", EntryMeta: events.EntryMeta{Type: "init"}}
+	}, func(e *events.Event) {
+		e.Family.EntryLeader = &events.Process{PID: 7, EntryMeta: events.EntryMeta{Type: "unknown"}}
+	}, 0)
 	r := s.end(100 * second)
 	for name, want := range map[string]FieldReport{
-		"@timestamp":               {Agree: 4, Differ: 1, Rules: map[string]uint64{"call_time": 1}},
-		"process.start":            {Differ: 1, Rules: map[string]uint64{"start_tick": 1, "start_unknown": 1}},
-		"process.entity_id":        {Rules: map[string]uint64{"start_unknown": 1}},
-		"event.outcome":            {Agree: 4, Differ: 1, Rules: map[string]uint64{"in_progress": 1}},
-		"error.code":               {LackedA: 1, Rules: map[string]uint64{"in_progress": 1}},
-		"process.vpid":             {LackedB: 1},
-		"sensor.network.namespace": {LackedA: 1},
-		"destination.port":         {Agree: 6},
+		"process.entry_leader.pid":  {Rules: map[string]uint64{"unknown_entry": 1}},
+		"process.entry_leader.name": {Rules: map[string]uint64{"unknown_entry": 1}},
+		"@timestamp":                {Agree: 5, Differ: 1, Rules: map[string]uint64{"call_time": 1}},
+		"process.start":             {Differ: 1, Rules: map[string]uint64{"start_tick": 1, "start_unknown": 1}},
+		"process.entity_id":         {Rules: map[string]uint64{"start_unknown": 1}},
+		"event.outcome":             {Agree: 5, Differ: 1, Rules: map[string]uint64{"in_progress": 1}},
+		"error.code":                {LackedA: 1, Rules: map[string]uint64{"in_progress": 1}},
+		"process.vpid":              {LackedB: 1},
+		"sensor.network.namespace":  {LackedA: 1},
+		"destination.port":          {Agree: 7},
 	} {
 		got := fieldOf(r, name)
 		if got.Agree != want.Agree || got.Differ != want.Differ || got.LackedA != want.LackedA || got.LackedB != want.LackedB || fmt.Sprint(got.Rules) != fmt.Sprint(want.Rules) {
@@ -378,7 +386,7 @@ func TestFieldRules(t *testing.T) {
 			t.Errorf("%s was compared", f.Field)
 		}
 	}
-	if e := r.Agreement.Events; e != (Ratio{6, 6, 1}) {
+	if e := r.Agreement.Events; e != (Ratio{7, 7, 1}) {
 		t.Errorf("events agree: %+v", e)
 	}
 }

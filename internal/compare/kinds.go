@@ -68,6 +68,11 @@ func (c *Comparison) keys(kind events.Kind, d *document) (loose, exact uint64) {
 	return loose, h.Sum64()
 }
 
+// processKey is that of the process, as far as its pid tells it.
+func (c *Comparison) processKey(d *document) uint64 {
+	return maphash.Bytes(c.seed, d.get(c.names, fieldPID))
+}
+
 // placeKey is that of the file, whoever did it.
 func (c *Comparison) placeKey(d *document) uint64 {
 	return maphash.Bytes(c.seed, d.get(c.names, fieldPath))

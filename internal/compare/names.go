@@ -47,6 +47,7 @@ const (
 	fieldSignal
 	fieldUser
 	fieldGroup
+	fieldEntryType
 	fieldLossKind
 	fieldLossCount
 	knownFields
@@ -58,7 +59,7 @@ var knownNames = [knownFields]string{
 	"process.executable", "process.args", "process.parent.pid", "sensor.exec.filename", "sensor.exec.args",
 	"source.ip", "source.port", "source.address", "destination.ip", "destination.port", "destination.address",
 	"file.path", "file.Ext.original.path", "file.inode", "sensor.file.summary", "sensor.exit.signal", "user.id", "group.id",
-	"sensor.loss.kind", "sensor.loss.count",
+	"process.entry_leader.entry_meta.type", "sensor.loss.kind", "sensor.loss.count",
 }
 
 // relatives are objects that stand alike in many documents. A document has each

@@ -320,8 +320,8 @@ func (r *Report) check() []string {
 			faults = append(faults, fmt.Sprintf("%s: %v", side.Name, err))
 		}
 		var delivered uint64
-		for kind, n := range side.Balance.Delivered {
-			if kind != events.KindEventsLost.String() {
+		for name, n := range side.Balance.Delivered {
+			if kind, _ := events.KindByName(name); !kind.Traits().Internal {
 				delivered += n
 			}
 		}

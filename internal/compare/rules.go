@@ -79,15 +79,6 @@ var eventRules = []Rule{
 		holds:  always,
 	},
 	{
-		Name: "untraced_process", Teller: ebpf, Silent: audit,
-		Reason: "the kernel audits only processes that were created after auditing was first enabled",
-		holds: func(c *Comparison, side Side, p *pending) bool {
-			blind := c.options.Sides[side.other()].BlindBefore
-			start, err := parseTime(p.doc.get(c.names, fieldProcessStart))
-			return err == nil && !blind.IsZero() && start < blind.UnixNano()
-		},
-	},
-	{
 		Name: "killed", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindExit},
 		Reason: "a process that a signal ends makes no system call that could be audited",
 		holds:  has(fieldSignal),
@@ -155,6 +146,16 @@ var eventRules = []Rule{
 		Reason: "audit tells an open for writing, whether anything is written or not",
 		holds:  always,
 	},
+	{
+		Name: "untraced_process", Teller: ebpf, Silent: audit,
+		Reason: "the kernel audits only processes that were created after auditing was first enabled; of this one audit has told nothing",
+		holds: func(c *Comparison, side Side, p *pending) bool {
+			silent := side.other()
+			blind := c.options.Sides[silent].BlindBefore
+			began, err := parseTime(p.doc.get(c.names, fieldProcessStart))
+			return err == nil && !blind.IsZero() && began < blind.UnixNano() && !c.sides[silent].acted.has(c.processKey(p.doc))
+		},
+	},
 }
 
 var fieldRules = []FieldRule{
@@ -179,6 +180,13 @@ var fieldRules = []FieldRule{
 		Reason: "audit does not say when a process began; once it is gone nobody can be asked",
 		holds: func(_ *Comparison, theirs, other said) bool {
 			return theirs.value == nil && other.value != nil
+		},
+	},
+	{
+		Name: "unknown_entry", Source: audit, Fields: []string{"process.entry_leader.*"},
+		Reason: "audit tells no fork: of ancestors that were never seen the table knows nothing, and says of the entry that it is unknown",
+		holds: func(c *Comparison, theirs, _ said) bool {
+			return text(theirs.doc.get(c.names, fieldEntryType)) == "unknown"
 		},
 	},
 	{

@@ -131,7 +131,7 @@ func fieldBars(r *compare.Report) *bars {
 	odd, _ := oddFields(r)
 	var rows []barRow
 	for _, f := range odd[:min(len(odd), maxBars)] {
-		row := barRow{label: clip(f.Field, 36), values: []value{
+		row := barRow{label: clip(f.Field, 32), values: []value{
 			counted("both", "agree", f.Agree),
 			counted("rule", "right by a rule", sum(f.Rules)),
 			counted("a", "not in "+clip(r.A.Name, 40), f.LackedA),
@@ -153,7 +153,7 @@ func costBars(r *compare.Report) *bars {
 		if s.PerEvent == nil {
 			continue
 		}
-		rows = append(rows, barRow{label: clip(s.Name, 36), note: duration(s.PerEvent.CPU + s.PerEvent.Kernel), values: []value{
+		rows = append(rows, barRow{label: clip(s.Name, 32), note: duration(s.PerEvent.CPU + s.PerEvent.Kernel), values: []value{
 			{"cpu", "CPU of the source's process", float64(s.PerEvent.CPU), duration(s.PerEvent.CPU)},
 			{"kernel", "kernel, for others' calls", float64(s.PerEvent.Kernel), duration(s.PerEvent.Kernel)},
 		}})
@@ -191,7 +191,13 @@ type curves struct {
 
 type curve struct {
 	Class, Name, Points string
-	Marks               []tick // p50 and p99
+	Marks               []mark // p50 and p99
+}
+
+// A mark is a text that begins or ends (Anchor) where it points to.
+type mark struct {
+	tick
+	Anchor string
 }
 
 type tick struct {
@@ -246,11 +252,11 @@ func delayCurves(r *compare.Report) *curves {
 			y := c.Bottom - steps[i][step]/totals[i]/highest*(c.Bottom-40)
 			drawn.Points += fmt.Sprintf(" %.1f,%.1f %.1f,%.1f", x(float64(step)), y, x(float64(step)+1), y)
 			for _, q := range [...]struct {
-				name string
-				at   float64
-			}{{"p50", 0.5}, {"p99", 0.99}} {
+				text, anchor string
+				at, aside    float64
+			}{{"p50 ▾", "end", 0.5, 5}, {"▾ p99", "start", 0.99, -5}} {
 				if before := passed / totals[i]; before < q.at && q.at <= (passed+steps[i][step])/totals[i]+1e-9 {
-					drawn.Marks = append(drawn.Marks, tick{x(float64(step) + 0.5), 14 + 14*float64(i), q.name})
+					drawn.Marks = append(drawn.Marks, mark{tick{x(float64(step)+0.5) + q.aside, 14 + 14*float64(i), q.text}, q.anchor})
 				}
 			}
 			passed += steps[i][step]
