@@ -20,8 +20,10 @@ import (
 //     kernel sends to its daemon it keeps and sends again.
 //   - incomplete: events of which nothing came, which leaves a hole in the
 //     serials, or so little that it could not be told, and that the two counters
-//     do not explain: each such event lacks at least one record, so only as many as are more
-//     than all records that the kernel has counted.
+//     do not explain: each such event lacks at least one record, so only as many
+//     as are more than all records that the kernel has counted. The kernel drops
+//     without counting what it could not send to its daemon several times, and
+//     what comes while there is none.
 //   - decode: events that came whole and were not understood.
 //
 // So nothing is counted twice, and everything counts as generated and as dropped.

@@ -56,8 +56,17 @@ func (m *mine) made(records []*auparse.AuditMessage) bool {
 			return strings.Contains(r.RawData, m.pid)
 		}
 	}
-	return len(records) > 0 && records[0].RecordType == auparse.AUDIT_CONFIG_CHANGE && m.changed(records[0].RawData)
+	switch records[0].RecordType {
+	case auparse.AUDIT_CONFIG_CHANGE:
+		return m.changed(records[0].RawData)
+	case eventListener:
+		return strings.Contains(records[0].RawData, m.pid)
+	}
+	return false
 }
+
+// eventListener is AUDIT_EVENT_LISTENER: somebody begins or ends to read along.
+const eventListener = 1335
 
 // changed reports whether the sensor made this change of the configuration. A
 // process that is older than the first rule of the host has no context, and so

@@ -106,6 +106,9 @@ func (w *watch) stop() error {
 // another way than before.
 func (w *watch) check(now time.Time, status libaudit.AuditStatus) (moved bool, err error) {
 	switch {
+	case w.tenure.holds && status.PID == 0:
+		moved, err = true, w.inlet.Own(true)
+		w.log.Warn("the kernel had given up on the sensor, which did not read for too long; it sends records again")
 	case w.tenure.holds && int(status.PID) != w.tenure.journal.owner.pid:
 		w.log.Warn("another audit daemon receives the records now; the sensor reads along", "daemon", status.PID)
 		w.tenure.holds = false
@@ -115,6 +118,7 @@ func (w *watch) check(now time.Time, status libaudit.AuditStatus) (moved bool, e
 		moved, err = w.retake()
 	case !w.tenure.holds && status.PID != w.daemon && status.PID != 0:
 		w.daemon = status.PID
+		w.yieldUntil = time.Time{} // it has come
 		w.log.Info("audit records belong to another daemon; the sensor reads along", "daemon", status.PID)
 	}
 	if err != nil || moved { // the status is no longer what it was
@@ -138,13 +142,14 @@ func (w *watch) yield(daemon uint32, now time.Time) error {
 	if !w.tenure.holds {
 		return nil
 	}
-	w.log.Warn("another audit daemon wants the records; the sensor gives them up and reads along", "daemon", daemon)
 	w.yieldUntil = now.Add(yieldFor)
 	var errs []error
 	if !w.beside {
 		errs = append(errs, w.stop()) // while nobody owns the records, each would be in the kernel's log
 	}
-	return errors.Join(append(errs, w.tenure.release(), w.inlet.Listen(true))...)
+	errs = append(errs, w.tenure.release(), w.inlet.Listen(true))
+	w.log.Warn("another audit daemon wants the records; the sensor has given them up and reads along", "daemon", daemon)
+	return errors.Join(errs...)
 }
 
 // retake takes the records after the daemon that had them is gone.

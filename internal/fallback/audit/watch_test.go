@@ -21,7 +21,8 @@ type state struct {
 }
 
 func stateOf(k *fakeKernel, w *watch) state {
-	return state{w.tenure.holds, k.member, len(k.rules), k.status.Enabled, k.status.BacklogWaitTime}
+	holds := w.tenure.holds && int(k.status.PID) == k.self
+	return state{holds, k.member, len(k.rules), k.status.Enabled, k.status.BacklogWaitTime}
 }
 
 var (
@@ -72,6 +73,10 @@ func TestWatch(t *testing.T) {
 			{"taken", daemon(7, 1), 0, along, "receives the records now", nil},
 			{"look", nothing, 0, along, "", nil},
 		}, along},
+		{"the kernel gives up", nothing, false, alone, []step{
+			{"once", func(k *fakeKernel) { k.status.PID = 0 }, 0, alone, "given up on the sensor", nil},
+			{"look", nothing, 0, alone, "", nil},
+		}, nobody},
 		{"rules are removed", nothing, false, alone, []step{
 			{"all", func(k *fakeKernel) { k.rules = nil }, 0, alone, "removed rules", nil},
 			{"at once again", func(k *fakeKernel) { k.rules = nil }, time.Second, state{holds: true, enabled: 1}, "", nil},

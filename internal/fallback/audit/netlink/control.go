@@ -111,6 +111,9 @@ func (c *Control) ask(kind uint16, data []byte, answer func(Message) (done bool,
 			if m.Sequence != c.sequence {
 				continue // of a request that was given up
 			}
+			if n := int(m.length) - unix.SizeofNlMsghdr; n >= 0 && n < len(m.Data) {
+				m.Data = m.Data[:n] // answers are padded, and their headers true
+			}
 			if m.Type == unix.NLMSG_ERROR {
 				errno, err := errnoOf(m.Data)
 				if err != nil {

@@ -197,8 +197,8 @@ func TestRules(t *testing.T) {
 		t.Errorf("adding half a rule: %v", err)
 	}
 	list, err := control.Rules()
-	if err != nil || len(list) != 1 {
-		t.Errorf("%d rules, %v; want 1", len(list), err)
+	if err != nil || len(list) != 1 || !strings.HasSuffix(string(list[0]), "rules") {
+		t.Errorf("rules %q, %v; want one, with its key", list, err)
 	}
 	if err := control.Delete(wire); err != nil {
 		t.Error(err)

@@ -89,6 +89,7 @@ type Message struct {
 	Type     uint16
 	Sequence uint32
 	Data     []byte
+	length   uint32 // as the header has it, with the header
 }
 
 // batch receives several datagrams with one system call.
@@ -190,6 +191,7 @@ func (b *batch) messages(n int) []Message {
 			Type:     binary.NativeEndian.Uint16(data[4:]),
 			Sequence: binary.NativeEndian.Uint32(data[8:]),
 			Data:     data[unix.SizeofNlMsghdr:],
+			length:   binary.NativeEndian.Uint32(data),
 		})
 	}
 	return b.got
