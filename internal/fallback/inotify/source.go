@@ -4,6 +4,12 @@
 // to them but never who did it: inotify does not know. What it learns it keeps, so
 // that it also finds what has changed while it could not see: while the sensor was
 // off, after an overflow of the kernel's queue, or where no watch was to be had.
+//
+// A change is told once the file has been left alone for a moment, so that its hashes
+// mean something. A name that leaves for where nothing is watched is a deletion, and
+// one that comes from there a creation, unless the kernel tells both names. Writes
+// through a memory mapping, and those of other hosts to a network file system, are
+// not notified: the next comparison finds them.
 package inotify
 
 import (
