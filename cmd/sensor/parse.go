@@ -66,7 +66,10 @@ func (c parseCommand) Run(ctx context.Context, std streams) error {
 	if !p.failed {
 		errs = append(errs, reader.Flush(p.take))
 	}
-	err = errors.Join(append(errs, p.out.Flush())...)
+	if !p.failed {
+		errs = append(errs, p.out.Flush())
+	}
+	err = errors.Join(errs...)
 	p.summarize(log, reader.Stats())
 	if errors.Is(err, syscall.EPIPE) {
 		return exit(exitPipe, err)
