@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -20,15 +19,10 @@ import (
 	"sensor/internal/fallback/audit/netlink"
 )
 
-// flood makes n execs.
+// flood changes a file's mode n times.
 func flood(t *testing.T, n int) {
 	t.Helper()
-	program, err := exec.LookPath("true")
-	if err != nil {
-		t.Fatal(err)
-	}
-	script := fmt.Sprintf("i=0; while [ $i -lt %d ]; do %s; i=$((i+1)); done", n, program)
-	if err := exec.Command("sh", "-c", script).Run(); err != nil {
+	if err := actor(n, t.TempDir(), "flood").Run(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -79,7 +73,7 @@ func TestFloodOverrunsSocket(t *testing.T) {
 			}
 		}
 	}()
-	l := open(t, []events.Kind{events.KindExec}, func(o *Options) {
+	l := open(t, []events.Kind{events.KindExec, events.KindFileAttributes}, func(o *Options) {
 		o.Beside = true
 		o.Buffer = 64 << 10
 	})
@@ -90,7 +84,7 @@ func TestFloodOverrunsSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flood(t, 300)
+	flood(t, 1000)
 	settle(t, control)
 	want := kernelDrops(t, port)
 	if want == 0 {
@@ -139,7 +133,7 @@ func kernelDrops(t *testing.T, port uint32) uint64 {
 // Alone, what overruns the kernel's queue is lost, and counted as the kernel counts it.
 func TestFloodOverrunsBacklog(t *testing.T) {
 	control := audittest.Lock(t)
-	l := open(t, []events.Kind{events.KindExec}, func(o *Options) { o.Buffer = 64 << 10 })
+	l := open(t, []events.Kind{events.KindExec, events.KindFileAttributes}, func(o *Options) { o.Buffer = 64 << 10 })
 	before, err := control.Status()
 	if err != nil {
 		t.Fatal(err)
@@ -155,7 +149,7 @@ func TestFloodOverrunsBacklog(t *testing.T) {
 		return uint64(status.Lost - before.Lost)
 	}
 	for end := time.Now().Add(patience); lost() == 0; { // nobody reads
-		flood(t, 20)
+		flood(t, 100)
 		if time.Now().After(end) {
 			t.Fatal("the flood does not overrun the queue")
 		}
@@ -176,19 +170,19 @@ func TestFloodOverrunsBacklog(t *testing.T) {
 }
 
 // What the kernel could not send several times it drops without counting it.
-// The holes in the serials tell: no exec is neither told nor counted.
+// The holes in the serials tell: no act is neither told nor counted.
 func TestNotReading(t *testing.T) {
 	audittest.Lock(t)
-	l := open(t, []events.Kind{events.KindExec}, func(o *Options) { o.Buffer = 64 << 10 })
+	l := open(t, []events.Kind{events.KindExec, events.KindFileAttributes}, func(o *Options) { o.Buffer = 64 << 10 })
 	var acts uint64
-	for begin := time.Now(); time.Since(begin) < 3*time.Second; acts += 20 {
-		flood(t, 20)
+	for begin := time.Now(); time.Since(begin) < 3*time.Second; acts += 100 {
+		flood(t, 100)
 	}
 	l.run()
 	l.actUntilTold("after")
 	l.end()
 	balance := l.ledger.Read()
-	if told, lost := balance.Generated["exec"], balance.Lost(); lost == 0 || told+lost < acts {
+	if told, lost := balance.Generated["file_attributes"], balance.Lost(); lost == 0 || told+lost < acts {
 		t.Errorf("%d told and %d lost of %d: %s", told, lost, acts, balance)
 	}
 }
@@ -197,7 +191,7 @@ func TestNotReading(t *testing.T) {
 func (l *live) actUntilTold(argument string) {
 	l.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); {
-		if err := exec.Command("true", argument).Run(); err != nil {
+		if err := actor(0, "", argument).Run(); err != nil {
 			l.t.Fatal(err)
 		}
 		l.mu.Lock()
@@ -221,7 +215,7 @@ func TestNothingInKernelLog(t *testing.T) {
 	if _, err := log.Seek(0, unix.SEEK_END); err != nil {
 		t.Fatal(err)
 	}
-	l := open(t, []events.Kind{events.KindExec}, nil)
+	l := open(t, []events.Kind{events.KindExec, events.KindFileAttributes}, nil)
 	l.run()
 	flood(t, 1000)
 	act(t, "last")
@@ -230,7 +224,7 @@ func TestNothingInKernelLog(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
-	if balance := l.ledger.Read(); balance.Lost() != 0 || balance.Generated["exec"] < 1001 {
+	if balance := l.ledger.Read(); balance.Lost() != 0 || balance.Generated["file_attributes"] < 1000 {
 		t.Errorf("accounts: %s", balance)
 	}
 	raw, err := log.SyscallConn()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,10 +19,24 @@ import (
 	"sensor/internal/fallback/audit/rules"
 )
 
-// childState names the state directory of a source in a process of its own.
-const childState = "SENSOR_AUDIT_TEST_STATE"
+const (
+	// childState names the state directory of a source in a process of its own.
+	childState = "SENSOR_AUDIT_TEST_STATE"
+	// childActs is how often a process changes the mode of a file, if at all,
+	// before it ends. Some hosts of these tests have no other program.
+	childActs = "SENSOR_AUDIT_TEST_ACTS"
+	childFile = "SENSOR_AUDIT_TEST_FILE"
+)
 
 func TestMain(m *testing.M) {
+	if n, err := strconv.Atoi(os.Getenv(childActs)); err == nil {
+		for range n {
+			if err := os.Chmod(os.Getenv(childFile), 0o700); err != nil {
+				os.Exit(1)
+			}
+		}
+		return
+	}
 	if dir := os.Getenv(childState); dir != "" {
 		if err := child(dir); err != nil {
 			fmt.Println(err)
@@ -30,6 +45,13 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Exit(m.Run())
+}
+
+// actor is a process that changes the mode of a file n times.
+func actor(n int, file, argument string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", argument)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", childActs, n), childFile+"="+file)
+	return cmd
 }
 
 // child runs a source until it is killed.
@@ -63,6 +85,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
+	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), childState+"="+dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -160,7 +159,7 @@ func execOf(argument string) func(*events.Event) bool {
 
 func act(t testing.TB, argument string) {
 	t.Helper()
-	if err := exec.Command("true", argument).Run(); err != nil {
+	if err := actor(0, "", argument).Run(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -93,7 +93,7 @@ func (s *Source) receive(m netlink.Message, now time.Time, emit func(*events.Eve
 			s.uneasy = true
 		}
 		return
-	case m.Type < uint16(auparse.AUDIT_USER_AUTH)-100 || m.Type == netlink.Answer:
+	case kind < auparse.AUDIT_USER:
 		return // an answer to Own
 	}
 	record, err := auparse.Parse(kind, string(m.Data))

@@ -185,8 +185,9 @@ func (w *watch) checkEnabled(status libaudit.AuditStatus, now time.Time) {
 	case w.off || now.Before(w.yieldUntil): // it is said, or our own doing
 	case w.tenure.holds && !w.healed:
 		w.healed = true
-		w.log.Warn("somebody has switched audit off; the sensor switches it on again, once")
-		if err := w.tenure.enable(); err != nil {
+		err := w.tenure.enable()
+		w.log.Warn("somebody had switched audit off; the sensor has switched it on again, once")
+		if err != nil {
 			w.log.Error("switching audit on", "error", err)
 		}
 	default:
@@ -214,12 +215,12 @@ func (w *watch) checkRules(now time.Time) error {
 	}
 	w.pause = min(max(2*w.pause, shortestPause), longestPause)
 	w.nextLoad = now.Add(w.pause)
-	w.log.Warn("somebody has removed rules of the sensor; they are added again", "missing", n)
 	err = errors.Join(w.rules.unload(), w.load()) // all of them, for their order matters
 	w.failed = err != nil
 	if err != nil {
-		return fmt.Errorf("add rules again: %w", err)
+		return fmt.Errorf("add rules again that somebody has removed: %w", err)
 	}
+	w.log.Warn("somebody had removed rules of the sensor; they are added again", "missing", n)
 	return nil
 }
 

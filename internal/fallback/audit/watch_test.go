@@ -85,7 +85,7 @@ func TestWatch(t *testing.T) {
 			{"after a longer pause", nothing, shortestPause + time.Second, alone, "removed rules", nil},
 		}, nobody},
 		{"rules cannot be added again", nothing, false, alone, []step{
-			{"refused", func(k *fakeKernel) { k.rules = nil; k.refuse["add 3"] = unix.ENOMEM }, 0, state{holds: true, enabled: 1}, "removed rules", unix.ENOMEM},
+			{"refused", func(k *fakeKernel) { k.rules = nil; k.refuse["add 3"] = unix.ENOMEM }, 0, state{holds: true, enabled: 1}, "", unix.ENOMEM},
 			{"later", func(k *fakeKernel) { delete(k.refuse, "add 3") }, shortestPause + time.Second, alone, "removed rules", nil},
 		}, nobody},
 		{"locked", nothing, false, alone, []step{

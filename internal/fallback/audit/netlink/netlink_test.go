@@ -4,6 +4,7 @@ package netlink_test
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -65,9 +66,19 @@ func await(t *testing.T, s *netlink.Stream, kind auparse.AuditMessageType, text 
 	t.Fatalf("no %s with %q", kind, text)
 }
 
+// TestMain does nothing if it is an act: some hosts of these tests have no other program.
+func TestMain(m *testing.M) {
+	if os.Getenv("SENSOR_AUDIT_TEST_ACT") != "" {
+		return
+	}
+	os.Exit(m.Run())
+}
+
 func act(t *testing.T, argument string) {
 	t.Helper()
-	if err := exec.Command("true", argument).Run(); err != nil {
+	cmd := exec.Command("/proc/self/exe", argument)
+	cmd.Env = append(os.Environ(), "SENSOR_AUDIT_TEST_ACT=1")
+	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -197,9 +197,6 @@ func (b *batch) messages(n int) []Message {
 	return b.got
 }
 
-// Answer is the type of a message that says whether a request has succeeded.
-const Answer = unix.NLMSG_ERROR
-
 // errnoOf reads an NLMSG_ERROR; 0 is an acknowledgement.
 func errnoOf(data []byte) (syscall.Errno, error) {
 	if len(data) < 4 {
