@@ -141,10 +141,12 @@ func (d *deed) tell(kind events.Kind) *events.Event {
 	return e
 }
 
-// outcome of the call. A call during which the process was ended has none.
+// outcome of the call. A call during which the process was ended has none. Of an
+// operation of io_uring the record says success also where it has failed with an
+// answer in the ring (io_audit_issue, up to Linux 7.2).
 func (d *deed) outcome() events.Outcome {
 	switch {
-	case !d.call.answered:
+	case !d.call.answered, !d.call.hasArgs && !d.call.failed:
 		return events.OutcomeUnknown
 	case d.call.failed:
 		return events.OutcomeFailure

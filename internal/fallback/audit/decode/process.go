@@ -47,7 +47,7 @@ func (d *deed) title() (args events.Args) {
 		d.each(r, func(name, value string) bool {
 			title, ok := untrusted(value)
 			switch {
-			case name != "proctitle" || !ok:
+			case name != "proctitle" || !ok || value == "(null)":
 			case len(title) >= maxTitle:
 				args = events.Args{Packed: title, Cut: true}
 			default:
