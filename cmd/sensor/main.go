@@ -21,6 +21,7 @@ const (
 	exitFault    = 1
 	exitUsage    = 2 // command line or configuration
 	exitUnserved = 3 // no source serves a required kind
+	exitDisagree = 4 // two sources agree less than they have to
 	exitPipe     = 141
 )
 
@@ -41,6 +42,7 @@ type streams struct{ out, log io.Writer }
 type commands struct {
 	Run     runCommand     `cmd:"" default:"withargs" help:"Report events until interrupted (the default command)."`
 	Doctor  doctorCommand  `cmd:"" help:"Say what works on this host, what does not, and why."`
+	Compare compareCommand `cmd:"" help:"Have eBPF and audit watch the same, and say in what they agree."`
 	Parse   parseCommand   `cmd:"" help:"Turn logs of the audit daemon into events."`
 	Config  configCommand  `cmd:"" help:"Check the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`

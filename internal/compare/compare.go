@@ -52,6 +52,9 @@ type SideOptions struct {
 	Kinds []events.Kind
 	// BlindBefore: it does not see what processes do that have begun before. Zero: it sees all.
 	BlindBefore time.Time
+	// Witness is a process that has begun before BlindBefore and done something
+	// since: if the side tells of it, it is not blind.
+	Witness uint32
 }
 
 // Comparison reads the two streams. It is safe for concurrent use.
@@ -79,6 +82,7 @@ type sideState struct {
 	told     told // keys of file_write
 	made     told // the same keys of what file_create tells
 	acted    told // processes of which anything was told that they did
+	sees     bool // it has told of the witness
 	ignored  uint64
 	faulty   uint64
 }
@@ -100,7 +104,7 @@ func New(options Options) *Comparison {
 	n := newNames()
 	c := &Comparison{options: options, seed: maphash.MakeSeed(), ignored: map[string]bool{}, names: n, decoder: newDecoder(n), rules: make([]uint64, len(eventRules))}
 	for _, pid := range options.Ignore {
-		c.ignored[strconv.FormatUint(uint64(pid), 10)] = true
+		c.Ignore(pid)
 	}
 	for i := range c.sides {
 		s := &c.sides[i]
@@ -120,7 +124,11 @@ func (c *Comparison) Add(side Side, line []byte) error {
 		s.faulty++
 		return fmt.Errorf("read an event of %s: %w", c.options.Sides[side].Name, err)
 	}
-	if c.ignored[string(d.get(c.names, fieldPID))] {
+	pid := d.get(c.names, fieldPID)
+	if d.kind != events.KindAlreadyRunning && number(pid) == uint64(c.options.Sides[side].Witness) && pid != nil {
+		s.sees = true
+	}
+	if c.ignored[string(pid)] {
 		s.ignored++
 		return nil
 	}
@@ -143,6 +151,13 @@ func (c *Comparison) Add(side Side, line []byte) error {
 	}
 	c.place(side, &pending{doc: d, told: s.position})
 	return nil
+}
+
+// Ignore leaves out what a process does from now on.
+func (c *Comparison) Ignore(pid uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ignored[strconv.FormatUint(uint64(pid), 10)] = true
 }
 
 func (s *sideState) kind(k events.Kind) *kindState {

@@ -27,7 +27,14 @@ type Report struct {
 	Fields    []FieldReport `json:"fields"` // by name
 	Rules     []RuleReport  `json:"rules"`  // those that were applied
 	Tax       []Tax         `json:"tax,omitempty"`
-	Faults    []string      `json:"faults,omitempty"` // what does not add up
+	Command   *Command      `json:"command,omitempty"` // that ran under the comparison
+	Faults    []string      `json:"faults,omitempty"`  // what does not add up
+}
+
+// Command is what ran while both sides watched.
+type Command struct {
+	Args     []string `json:"args"`
+	ExitCode int      `json:"exit_code"` // 128 and the signal's number if a signal has ended it
 }
 
 // SideReport is one side as a whole.

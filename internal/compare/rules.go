@@ -152,8 +152,11 @@ var eventRules = []Rule{
 		holds: func(c *Comparison, side Side, p *pending) bool {
 			silent := side.other()
 			blind := c.options.Sides[silent].BlindBefore
+			if blind.IsZero() || c.sides[silent].sees {
+				return false
+			}
 			began, err := parseTime(p.doc.get(c.names, fieldProcessStart))
-			return err == nil && !blind.IsZero() && began < blind.UnixNano() && !c.sides[silent].acted.has(c.processKey(p.doc))
+			return err == nil && began < blind.UnixNano() && !c.sides[silent].acted.has(c.processKey(p.doc))
 		},
 	},
 }
