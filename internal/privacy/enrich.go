@@ -13,6 +13,9 @@ func (r *Redactor) Enrich(e *events.Event) {
 			a.Args.Packed, a.Redacted = args, true
 		}
 	}
+	if e.Audit != nil {
+		r.audit(e.Audit)
+	}
 	p := e.Process
 	if p == nil {
 		return
@@ -21,5 +24,19 @@ func (r *Redactor) Enrich(e *events.Event) {
 	env, envChanged := r.Env(p.Env.Packed)
 	if changed || envChanged {
 		p.Args.Packed, p.Env.Packed, p.Redacted = args, env, true
+	}
+}
+
+// audit masks in what a program has told the audit system: the command line that
+// sudo ran, and the keys that somebody has pressed, which may be a password.
+func (r *Redactor) audit(a *events.Audit) {
+	for i := range a.Data {
+		field := &a.Data[i]
+		switch {
+		case field.Name == "cmd":
+			field.Value, _ = r.Command(field.Value)
+		case field.Name == "data" && (a.Type == "tty" || a.Type == "user_tty"):
+			field.Value = mask
+		}
 	}
 }

@@ -51,6 +51,17 @@ func (r *Redactor) Env(packed string) (string, bool) {
 	return r.env(packed)
 }
 
+// Command masks a command line that is one text, under the contract of Args.
+func (r *Redactor) Command(line string) (string, bool) {
+	if !r.prescan.candidate(line) {
+		return line, false
+	}
+	m := masker{r: r, s: line}
+	m.text(0, len(line))
+	m.script(0, len(line), 0)
+	return m.result()
+}
+
 // args is Args without the pre-scan.
 func (r *Redactor) args(packed string) (string, bool) {
 	m := masker{r: r, s: packed}

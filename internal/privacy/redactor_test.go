@@ -3,11 +3,14 @@
 package privacy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"unsafe"
+
+	"sensor/internal/events"
 )
 
 // redact is Args or Env.
@@ -207,4 +210,19 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// What programs have told the audit system is masked, too.
+func TestAuditRecords(t *testing.T) {
+	a := &events.Audit{Type: "user_cmd", Data: []events.AuditField{
+		{Name: "cmd", Value: "mysql -u root --password=hunter2 db"}, {Name: "data", Value: "kept"}, {Name: "cwd", Value: "/"},
+	}}
+	typed := &events.Audit{Type: "tty", Data: []events.AuditField{{Name: "data", Value: "hunter2\r"}}}
+	r := New()
+	r.Enrich(&events.Event{Audit: a})
+	r.Enrich(&events.Event{Audit: typed})
+	got := fmt.Sprint(a.Data, typed.Data)
+	if want := "[{cmd mysql -u root --password=[redacted] db} {data kept} {cwd /}] [{data [redacted]}]"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 }

@@ -43,9 +43,8 @@ func complete(p, from *events.Process) {
 		p.WorkingDirectory = from.WorkingDirectory
 	}
 	p.KernelThread, p.NoMemory = from.KernelThread, from.NoMemory
-	p.ParentPID, p.ParentStartKey = from.ParentPID, from.ParentStartKey
-	p.CreatorPID, p.CreatorStartKey = from.CreatorPID, from.CreatorStartKey
-	p.GroupLeaderPID, p.SessionPID, p.EntryMeta = from.GroupLeaderPID, from.SessionPID, from.EntryMeta
+	descend(p, from)
+	p.EntryMeta = from.EntryMeta
 	if p.Credentials.Known {
 		return
 	}
@@ -58,4 +57,11 @@ func complete(p, from *events.Process) {
 	if group.ID != from.Credentials.EffectiveGroup.ID {
 		p.Credentials.EffectiveGroup = group
 	}
+}
+
+// descend gives p the ancestors and leaders of another description of the same process.
+func descend(p, from *events.Process) {
+	p.ParentPID, p.ParentStartKey = from.ParentPID, from.ParentStartKey
+	p.CreatorPID, p.CreatorStartKey = from.CreatorPID, from.CreatorStartKey
+	p.GroupLeaderPID, p.SessionPID = from.GroupLeaderPID, from.SessionPID
 }

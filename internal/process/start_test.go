@@ -113,3 +113,23 @@ func TestLeadersUnknown(t *testing.T) {
 		t.Errorf("got %+v, %+v", e.Family, e.Process)
 	}
 }
+
+// Of who was gone when its source looked at it, the pid alone is told: what was known stays.
+func TestGone(t *testing.T) {
+	for _, kind := range []events.Kind{events.KindExec, events.KindExit} {
+		k := newKernel(t, roomy)
+		shell := k.login()
+		p := k.fork(shell)
+		k.exec(p, "/bin/a")
+		k.table.Enrich(k.describe(events.KindExec, p, nil))
+		e := &events.Event{Kind: kind, Time: bootTime, Process: &events.Process{PID: p.pid}}
+		k.table.Enrich(e)
+		k.shows("session leader", e.Family.SessionLeader, shell, shell.packed())
+		if e.Family.Parent == nil || e.Family.Parent.PID != shell.pid || e.Process.EntityID != entityOf(p.pid, p.start) {
+			t.Errorf("%s: got %+v, %+v", kind, e.Family, e.Process)
+		}
+		if kind == events.KindExit && e.Process.Executable.Name != "/bin/a" {
+			t.Errorf("%s: the image is %q", kind, e.Process.Executable.Name)
+		}
+	}
+}

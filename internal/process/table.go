@@ -90,11 +90,17 @@ func (t *Table) Enrich(e *events.Event) {
 		if known != nil && succeeds(p, known.process) {
 			e.Family.Previous = known.process
 		}
+		if known != nil && p.ParentPID == 0 { // it was gone when its source looked at it
+			descend(p, known.process)
+		}
 	case events.KindExit, events.KindExecFailed, events.KindUIDChange, events.KindGIDChange, events.KindSessionIDChange:
 		if known == nil {
 			t.stats.Unknown++
 			p.NoMemory = p.KernelThread // when a process exits, its memory may be gone already
 		} else {
+			if p.ParentPID == 0 { // likewise
+				complete(p, known.process)
+			}
 			p.NoMemory = known.process.NoMemory
 		}
 		t.inherit(p, known)

@@ -48,19 +48,33 @@ func (u *Users) Enrich(e *events.Event) {
 	if p != nil && p.Fragment() != nil {
 		p = nil
 	}
-	if f != nil && !f.Known {
+	if f != nil && !f.Known && !f.HasMode {
 		f = nil
 	}
-	if p == nil && f == nil {
+	a := e.Account
+	if p == nil && f == nil && a == nil {
 		return
 	}
 	u.refresh()
+	if a != nil {
+		for _, user := range [...]*events.Principal{&a.User, &a.Effective, &a.Target, &a.Login} {
+			name(user, u.users)
+		}
+		name(&a.Group, u.groups)
+	}
 	if p != nil {
 		u.process(p)
 	}
 	if f != nil {
 		f.Owner.Name = u.users.names[f.Owner.ID]
 		f.Group.Name = u.groups.names[f.Group.ID]
+	}
+}
+
+// name names whom a program has told by the id alone. An account that is being made may have no name yet.
+func name(p *events.Principal, names *table) {
+	if p.HasID && p.Name == "" {
+		p.Name = names.names[p.ID]
 	}
 }
 

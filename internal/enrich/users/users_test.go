@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -228,5 +229,20 @@ func BenchmarkEnrich(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		u.Enrich(e)
+	}
+}
+
+// Who is told by the id alone gets a name; a name that was told stays.
+func TestEnrichAccount(t *testing.T) {
+	u := newHost(t, "root:x:0:0::/:\nalice:x:1000:1000::/:\n", "wheel:x:10:\n").users()
+	a := &events.Account{
+		User: events.Principal{ID: 1000, HasID: true}, Target: events.Principal{ID: 1000, HasID: true, Name: "told"},
+		Effective: events.Principal{ID: 7, HasID: true}, Group: events.Principal{ID: 10, HasID: true},
+	}
+	f := &events.File{HasMode: true, Owner: events.User{ID: 1000}, Group: events.Group{ID: 10}}
+	u.Enrich(&events.Event{Account: a, File: f})
+	got := []string{a.User.Name, a.Target.Name, a.Effective.Name, a.Login.Name, a.Group.Name, f.Owner.Name, f.Group.Name}
+	if want := []string{"alice", "told", "", "", "wheel", "alice", "wheel"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -120,6 +120,9 @@ func (s *Source) decode(e assemble.Event, emit func(*events.Event)) {
 		s.sequence++
 		event.ID = s.options.IDs.Of(event.Kind.Traits().Class, 0, s.sequence)
 		event.Provider = Name
+		if p := event.Process; p != nil && p.StartKey != 0 {
+			p.Start = s.clock.Wall(p.StartKey)
+		}
 		s.options.Ledger.Generated(event.Kind, 1)
 		emit(event)
 	}

@@ -47,7 +47,7 @@ func (d *deed) title() (args events.Args) {
 		d.each(r, func(name, value string) bool {
 			title, ok := untrusted(value)
 			switch {
-			case name != "proctitle" || !ok || value == "(null)":
+			case name != "proctitle" || !ok || title == "(null)": // there is no memory any more
 			case len(title) >= maxTitle:
 				args = events.Args{Packed: title, Cut: true}
 			default:
@@ -85,7 +85,9 @@ func ttyOf(name string) events.TTY {
 // exec tells of execve and execveat.
 func (d *deed) exec(*way) {
 	if !d.succeeded() {
-		if d.call.failed && d.wants(events.KindExecFailed) {
+		// Above the codes that programs see are those of a thread that another one's exec ends (ERESTARTNOINTR).
+		const restart = 512
+		if d.call.failed && d.errno() < restart && d.wants(events.KindExecFailed) {
 			e := d.tell(events.KindExecFailed)
 			e.Attempt = &events.Attempt{}
 			e.Attempt.Code, e.Attempt.Message = d.reason()

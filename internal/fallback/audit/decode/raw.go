@@ -4,6 +4,7 @@ package decode
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -69,7 +70,8 @@ func (d *deed) entry(a *events.Audit, name, value string) bool {
 			value = name
 		}
 	case "key":
-		value = strings.Join(keysOf(value), ",")
+		a.Keys = slices.DeleteFunc(keysOf(value), func(key string) bool { return key == d.decoder.options.Key })
+		return true
 	case "comm":
 		value = d.call.comm
 	}

@@ -127,10 +127,10 @@ func TestAudit(t *testing.T) {
 		t.Errorf("got %+v, words %+v", e, e.Words)
 	}
 	a := e.Audit
-	if a == nil || a.Type != "syscall" || a.Serial != 7 || a.Session != "" || a.Result != "success" || len(a.Paths) != 1 {
+	if a == nil || a.Type != "syscall" || a.Serial != 7 || a.Session != "" || a.Result != "success" || len(a.Paths) != 1 || !slices.Equal(a.Keys, []string{"theirs"}) {
 		t.Fatalf("got %+v", a)
 	}
-	for name, want := range map[string]string{"syscall": "openat", "arch": "x86_64", "a0": "ffffff9c", "exit": "3", "tty": "pts3", "comm": "a", "key": "theirs", "cwd": "/home/u"} {
+	for name, want := range map[string]string{"syscall": "openat", "arch": "x86_64", "a0": "ffffff9c", "exit": "3", "tty": "pts3", "comm": "a", "cwd": "/home/u"} {
 		i := slices.IndexFunc(a.Data, func(f events.AuditField) bool { return f.Name == name })
 		if i < 0 || a.Data[i].Value != want {
 			t.Errorf("%s: got %v, want %s", name, a.Data, want)
