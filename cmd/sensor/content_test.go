@@ -140,7 +140,7 @@ func TestContent(t *testing.T) {
 			if *update && row() == "host" {
 				writeContent(t, name, got)
 			}
-			compare(t, used, name, got, only(kinds, readContent(t, name)))
+			compareDocuments(t, used, name, got, only(kinds, readContent(t, name)))
 		})
 	}
 	if list := used.unused(names); len(list) > 0 && !*update {
@@ -193,7 +193,7 @@ func only(kinds []string, list []content) []content {
 	return list
 }
 
-func compare(t *testing.T, used excuses, act string, got, want []content) {
+func compareDocuments(t *testing.T, used excuses, act string, got, want []content) {
 	differs := func(field, format string, args ...any) {
 		if !used.take(act, field) {
 			t.Errorf(format, args...)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"sensor/vmtests/acts"
@@ -13,48 +14,70 @@ type lens struct {
 	source  string
 	kinds   string   // --kinds
 	actions []string // event.action of the documents that it answers for
-	unknown []string // fields that it cannot fill; one that ends in a dot stands for all below
-	blind   []blind  // acts that it sees otherwise
+	// By action, or "" for every one, the fields that it cannot fill; one that ends in a dot stands for all below.
+	unknown map[string]string
+	// By action, the acts that it is held to; of the others it sees a part.
+	partly map[string]string
+	// Whether the source tells no forks: who is named belongs to the act.
+	forkless bool
+	blind    []blind // acts that it sees otherwise
 }
 
 // through gives what a source can be held to of what an act said. Fields that
 // must be absent stay: a source that does not know a thing must not tell it.
 func (l lens) through(r acts.Result) acts.Result {
-	filter := func(list []acts.Expectation) []acts.Expectation {
+	filter := func(list []acts.Expectation, whole bool) []acts.Expectation {
 		var kept []acts.Expectation
 		for _, e := range list {
-			if !l.answersFor(e.Action) {
+			if !l.judges(r.Name, e.Action) {
 				continue
 			}
 			fields := map[string]any{}
 			for field, value := range e.Fields {
-				if value == nil || !l.lacks(field) {
+				if value == nil || !l.lacks(e.Action, field) {
 					fields[field] = value
 				}
+			}
+			if whole && len(fields) < len(e.Fields) {
+				continue
 			}
 			e.Fields = fields
 			kept = append(kept, e)
 		}
 		return kept
 	}
-	r.Expect, r.May, r.Also, r.Never, r.Failed = filter(r.Expect), filter(r.May), filter(r.Also), filter(r.Never), filter(r.Failed)
-	if l.lacks("process.entity_id") {
+	if l.forkless {
+		for _, e := range r.Expect {
+			r.Adopted = append(r.Adopted, e.PID)
+		}
+	}
+	r.Expect = slices.DeleteFunc(r.Expect, func(e acts.Expectation) bool {
+		return e.Action == "end" && e.Fields["sensor.exit.signal"] != nil && l.source == "audit" ||
+			e.Fields["sensor.file.summary"] == true
+	})
+	r.Expect, r.May, r.Also, r.Failed = filter(r.Expect, false), filter(r.May, false), filter(r.Also, false), filter(r.Failed, false)
+	r.Never = filter(r.Never, true)
+	if l.lacks("exec", "process.entity_id") {
 		r.Distinct = nil
 	}
 	return r
 }
 
-func (l lens) answersFor(action string) bool {
-	for _, a := range l.actions {
-		if a == action {
-			return true
-		}
-	}
-	return false
+// see leaves out the documents that the act is not judged by.
+func (l lens) see(act string, docs []map[string]any) []map[string]any {
+	return slices.DeleteFunc(docs, func(doc map[string]any) bool {
+		action, _ := field(doc, "event.action").(string)
+		return !l.judges(act, action)
+	})
 }
 
-func (l lens) lacks(field string) bool {
-	for _, unknown := range l.unknown {
+func (l lens) judges(act, action string) bool {
+	held, partly := l.partly[action]
+	return slices.Contains(l.actions, action) && (!partly || slices.Contains(strings.Fields(held), act))
+}
+
+func (l lens) lacks(action, field string) bool {
+	for _, unknown := range strings.Fields(l.unknown[""] + " " + l.unknown[action]) {
 		if field == unknown || strings.HasSuffix(unknown, ".") && strings.HasPrefix(field, unknown) {
 			return true
 		}
