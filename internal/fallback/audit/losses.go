@@ -19,23 +19,26 @@ import (
 //     counter (`Drops` of /proc/net/netlink). Only beside another daemon: what the
 //     kernel sends to its daemon it keeps and sends again.
 //   - incomplete: events of which nothing came, which leaves a hole in the
-//     serials, or so little that it could not be told, and that the two counters
-//     do not explain: each such event lacks at least one record, so only as many
-//     as are more than all records that the kernel has counted. The kernel drops
-//     without counting what it could not send to its daemon several times, and
-//     what comes while there is none.
+//     serials, or so little that it could not be told. What could not be made
+//     leaves no hole; but the kernel drops without counting what it could not send
+//     to its daemon several times, and what comes while there is none. Only as
+//     many are told as the counters do not explain: for each record that found no
+//     room in the socket's buffer there may be such an event, and for each of the
+//     backlog one of which too little came.
 //   - decode: events that came whole and were not understood.
 //
-// So nothing is counted twice, and everything counts as generated and as dropped.
+// So nothing is counted twice, but for this: if the kernel's queue of what it is
+// to send again overflows, it counts the records, and their events are incomplete.
+// Everything counts as generated and as dropped.
 type losses struct {
 	ledger *events.Ledger
 	since  time.Time // of what is counted next
 	waits  [reasons]waiting
 
-	lost, drops uint32 // the kernel's counters as they were last
-	counted     uint64 // records that the kernel's counters have told
-	fragments   uint64 // events of which too little came
-	unexplained uint64 // events that were told as incomplete
+	lost, drops     uint32 // the kernel's counters as they were last
+	backlog, socket uint64 // what they have told
+	fragments       uint64 // events of which too little came
+	incomplete      uint64 // events that were told as such
 }
 
 // reasons is more than any of those that are counted here.
@@ -81,11 +84,12 @@ func (l *losses) count(now time.Time, lost, drops uint32, owner bool, missing ui
 	}
 	l.add(events.ReasonBacklog, uint64(backlog), l.since, now)
 	l.add(events.ReasonSocket, uint64(socket), l.since, now)
-	l.counted += uint64(backlog) + uint64(socket)
-	if seen := missing + l.fragments; seen > l.counted+l.unexplained {
-		n := seen - l.counted - l.unexplained
-		l.unexplained += n
-		l.add(events.ReasonIncomplete, n, l.since, now)
+	l.backlog += uint64(backlog)
+	l.socket += uint64(socket)
+	seen := missing + l.fragments - min(l.fragments, l.backlog)
+	if explained := l.socket + l.incomplete; seen > explained {
+		l.add(events.ReasonIncomplete, seen-explained, l.since, now)
+		l.incomplete += seen - explained
 	}
 	l.since = now
 }

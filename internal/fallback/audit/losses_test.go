@@ -32,10 +32,11 @@ func TestLosses(t *testing.T) {
 		{"what a daemon's socket refuses comes again", 0, 5, []beat{{0, 9, true, 0, 0, nil}, {0, 10, false, 0, 0, told{socket: 1}}}},
 		{"the socket's counter wraps around", 0, 1<<32 - 1, []beat{{0, 1, false, 0, 0, told{socket: 2}}}},
 		{"holes that the kernel explains", 0, 0, []beat{{0, 40, false, 4, 1, told{socket: 40}}}},
-		{"holes before their explanation is known", 0, 0, []beat{{0, 0, true, 4, 0, told{incomplete: 4}}, {4, 0, true, 4, 0, told{backlog: 4}}}},
+		{"what could not be made leaves no holes", 0, 0, []beat{{4, 0, true, 4, 0, told{backlog: 4, incomplete: 4}}}},
+		{"but fragments", 0, 0, []beat{{4, 0, true, 0, 4, told{backlog: 4}}, {4, 0, true, 0, 1, told{incomplete: 1}}}},
 		{"holes that nobody explains", 0, 0, []beat{{0, 0, true, 4, 1, told{incomplete: 5}}, {0, 0, true, 4, 0, nil}, {0, 0, true, 6, 0, told{incomplete: 2}}}},
-		{"more holes than the kernel explains", 0, 0, []beat{{3, 0, true, 4, 1, told{backlog: 3, incomplete: 2}}}},
-		{"everything", 0, 0, []beat{{3, 2, false, 9, 0, told{backlog: 3, socket: 2, incomplete: 4}}}},
+		{"more holes than the kernel explains", 0, 0, []beat{{0, 3, false, 4, 1, told{socket: 3, incomplete: 2}}}},
+		{"everything", 0, 0, []beat{{3, 2, false, 9, 4, told{backlog: 3, socket: 2, incomplete: 8}}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			at := time.Unix(1_800_000_000, 0)
