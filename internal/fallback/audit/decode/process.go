@@ -85,9 +85,8 @@ func ttyOf(name string) events.TTY {
 // exec tells of execve and execveat.
 func (d *deed) exec(*way) {
 	if !d.succeeded() {
-		// Above the codes that programs see are those of a thread that another one's exec ends (ERESTARTNOINTR).
-		const restart = 512
-		if d.call.failed && d.errno() < restart && d.wants(events.KindExecFailed) {
+		// No program has seen an exec fail so: it is that of a thread that another one's exec ends.
+		if d.call.failed && d.errno() != unix.EINTR && d.wants(events.KindExecFailed) {
 			e := d.tell(events.KindExecFailed)
 			e.Attempt = &events.Attempt{}
 			e.Attempt.Code, e.Attempt.Message = d.reason()
