@@ -25,6 +25,10 @@ func (s *Source) receive(m *message, emit func(*events.Event)) {
 		return
 	case netlink.PROC_EVENT_EXEC:
 		delete(s.leaders, m.tgid) // another thread has taken its place
+	case netlink.PROC_EVENT_FORK:
+		if e, ok := s.leaders[m.tgid]; ok && m.pid == m.tgid { // nothing was left of it: its pid was given away
+			s.tellEnd(&e, emit)
+		}
 	}
 	kind, ok := s.served[m.what]
 	if !ok {

@@ -15,8 +15,11 @@ import (
 	"sensor/internal/events"
 )
 
-// pfKthread is PF_KTHREAD of include/linux/sched.h.
-const pfKthread = 0x200000
+// PF_KTHREAD and PF_EXITING of include/linux/sched.h. Who is exiting gives up its memory before it becomes a zombie.
+const (
+	pfKthread = 0x200000
+	pfExiting = 0x4
+)
 
 // attempts is how often a process is described anew that executes another
 // program, or loses its parent, meanwhile.
@@ -101,7 +104,7 @@ func (r *Reader) describe(pid uint32, stat procfs.ProcStat) (*events.Process, er
 		ThreadName:     threadName(stat),
 		TTY:            ttyOf(uint32(stat.TTY)),
 		KernelThread:   stat.Flags&pfKthread != 0,
-		NoMemory:       stat.VSize == 0 && stat.State != "Z",
+		NoMemory:       stat.VSize == 0 && stat.State != "Z" && stat.Flags&pfExiting == 0,
 		ParentPID:      uint32(max(0, stat.PPID)),
 		GroupLeaderPID: uint32(max(0, stat.PGRP)),
 		SessionPID:     uint32(max(0, stat.Session)),

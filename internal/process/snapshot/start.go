@@ -89,9 +89,6 @@ const (
 	exitSignalField = 38 - 3
 )
 
-// pfExiting is PF_EXITING of include/linux/sched.h.
-const pfExiting = 4
-
 // parseLife finds all but the start, which comes in ticks. thread is whether it
 // is no group leader: that has no signal to send at its end.
 func parseLife(stat []byte) (l Life, ticks uint64, thread bool, err error) {
