@@ -16,6 +16,7 @@ type lens struct {
 	actions []string // event.action of the documents that it answers for
 	// By action, or "" for every one, the fields that it cannot fill; one that ends in a dot stands for all below.
 	unknown map[string]string
+	only    string // if set, the fields that it always fills; the others it knows if it is in time
 	// By action, the acts that it is held to; of the others it sees a part.
 	partly map[string]string
 	// Whether the source tells no forks: who is named belongs to the act.
@@ -46,7 +47,10 @@ func (l lens) through(r acts.Result) acts.Result {
 		}
 		return kept
 	}
-	if l.forkless {
+	if l.only != "" {
+		r.Args = nil
+	}
+	if l.forkless || l.only != "" {
 		for _, e := range r.Expect {
 			r.Adopted = append(r.Adopted, e.PID)
 		}
@@ -77,6 +81,9 @@ func (l lens) judges(act, action string) bool {
 }
 
 func (l lens) lacks(action, field string) bool {
+	if l.only != "" {
+		return !slices.Contains(strings.Fields(l.only), field)
+	}
 	for _, unknown := range strings.Fields(l.unknown[""] + " " + l.unknown[action]) {
 		if field == unknown || strings.HasSuffix(unknown, ".") && strings.HasPrefix(field, unknown) {
 			return true

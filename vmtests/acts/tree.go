@@ -107,7 +107,7 @@ func (l *life) agree(d document, parent *life) (errs []error) {
 }
 
 // root is the index of the act's first document: with the same pid and
-// arguments, or the fork before it.
+// arguments, or the fork before it. Without arguments the pid has to do.
 func root(r Result, docs []map[string]any) int {
 	fork := -1
 	for i, doc := range docs {
@@ -123,7 +123,7 @@ func root(r Result, docs []map[string]any) int {
 			fork = -1
 		}
 		args, _ := lookup(doc, "process.args")
-		if !sameArgs(r.Args, args) {
+		if r.Args != nil && !sameArgs(r.Args, args) {
 			continue
 		}
 		if text(doc, "event.action") == "exec" && fork >= 0 {
