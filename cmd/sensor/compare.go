@@ -38,6 +38,7 @@ type compareCommand struct {
 	LeastEvents float64       `placeholder:"R" help:"Fail if a smaller part of the events agrees; from 0 to 1."`
 	LeastFields float64       `placeholder:"R" help:"Fail if a smaller part of the values of fields that both have agrees; from 0 to 1."`
 	Beside      bool          `help:"Add audit rules also if another audit daemon reads the records. They will be in its log."`
+	Examples    int           `default:"3" placeholder:"N" help:"How many examples of each difference to keep."`
 	Tax         bool          `default:"true" negatable:"" help:"Measure what a system call takes with and without each source; takes seconds."`
 	TaxProbe    bool          `hidden:""`
 }
@@ -98,6 +99,9 @@ func (c compareCommand) check() ([]events.Kind, error) {
 		if !(least >= 0 && least <= 1) {
 			return nil, fmt.Errorf("check command line: %g is not from 0 to 1", least)
 		}
+	}
+	if c.Examples < 1 {
+		return nil, fmt.Errorf("check command line: %d examples are too few", c.Examples)
 	}
 	if len(c.Command) > 0 {
 		if _, err := exec.LookPath(c.Command[0]); err != nil {

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -50,6 +52,7 @@ func (s *session) watch(ctx context.Context) (*compare.Report, error) {
 	s.begin = time.Now()
 	s.comparison.Begin(s.begin)
 	time.Sleep(tick) // what COMMAND does is after the begin by either clock
+	s.log.Info("ready")
 	command, err := s.work(ctx)
 	time.Sleep(tick)
 	s.end = time.Now()
@@ -89,7 +92,7 @@ func (s *session) taxed(ctx context.Context, state taxState) (pid uint32) {
 
 // open makes the comparison, now that it is known who serves what.
 func (s *session) open(ctx context.Context) error {
-	options := compare.Options{Ignore: append(s.tax.pids, uint32(os.Getpid()))}
+	options := compare.Options{Examples: s.Examples, Ignore: append(s.tax.pids, uint32(os.Getpid()))}
 	var read [2][][]byte
 	for side, o := range s.observers {
 		options.Sides[side] = compare.SideOptions{Name: sourceOf[side], Source: sourceOf[side]}
@@ -118,12 +121,34 @@ func (s *session) open(ctx context.Context) error {
 	}
 	s.comparison = compare.New(options)
 	s.feed.comparison = s.comparison
+	for _, path := range openedFiles() {
+		s.comparison.Opened(path)
+	}
 	for side, lines := range read {
 		for _, line := range lines {
 			s.comparison.Add(compare.Side(side), line)
 		}
 	}
 	return nil
+}
+
+// mostOpened bounds what is remembered of files that were open before.
+const mostOpened = 1 << 16
+
+// openedFiles are the files that processes have open for writing.
+func openedFiles() []string {
+	opened := map[string]bool{}
+	descriptors, _ := filepath.Glob("/proc/[0-9]*/fd/*") // but for those of processes that have ended by now
+	for _, d := range descriptors {
+		info, err := os.Lstat(d)
+		if err != nil || info.Mode()&0o200 == 0 || len(opened) >= mostOpened {
+			continue
+		}
+		if path, err := os.Readlink(d); err == nil && strings.HasPrefix(path, "/") {
+			opened[strings.TrimSuffix(path, " (deleted)")] = true
+		}
+	}
+	return slices.Collect(maps.Keys(opened))
 }
 
 // commonKinds is an error if there is nothing to compare, and says what cannot be.
@@ -154,21 +179,23 @@ func (s *session) commonKinds(sides [2]compare.SideOptions) error {
 
 // work runs COMMAND, or waits, and meanwhile compares. The error is that of a source, or of the comparison.
 func (s *session) work(ctx context.Context) (*compare.Command, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var limit context.Context = ctx
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	limit := ctx
 	if s.Duration > 0 {
 		var stop context.CancelFunc
 		limit, stop = context.WithTimeout(ctx, s.Duration)
 		defer stop()
 	}
 	var others sync.WaitGroup
-	for _, o := range s.observers {
+	failures := make([]error, 3)
+	for side, o := range s.observers {
 		if o != nil {
 			others.Go(func() {
 				select {
 				case <-o.ended:
-					cancel(o.failure())
+					failures[side] = o.failure()
+					cancel()
 				case <-ctx.Done():
 				}
 			})
@@ -176,22 +203,18 @@ func (s *session) work(ctx context.Context) (*compare.Command, error) {
 	}
 	if s.AuditLog == "" { // else one side is read when the other is there
 		others.Go(func() {
-			if err := s.feed.run(ctx); err != nil {
-				cancel(err)
-			}
+			failures[2] = s.feed.run(ctx)
+			cancel()
 		})
 	}
 	others.Go(func() { s.progress(ctx) })
 	command, err := s.run(limit, s.std)
-	cancel(err)
+	cancel()
 	others.Wait()
-	if cause := context.Cause(ctx); cause != context.Canceled {
-		err = cause
-	}
 	if command != nil && command.ExitCode != 0 {
 		s.log.Warn("the command has failed", "exit_code", command.ExitCode)
 	}
-	return command, err
+	return command, errors.Join(append(failures, err)...)
 }
 
 // progress shows on a terminal where the comparison stands.

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"sensor/internal/events"
 )
 
@@ -70,7 +72,8 @@ type Comparison struct {
 	settled    int64 // up to when what is due was decided
 	sides      [2]sideState
 	pairs      [events.KindCount]uint64
-	rules      []uint64 // how often each of eventRules was applied
+	rules      []uint64        // how often each of eventRules was applied
+	opened     map[uint64]bool // keys of files that were open for writing
 }
 
 type sideState struct {
@@ -80,6 +83,8 @@ type sideState struct {
 	refused  [events.KindCount]spans // times of events that found no room
 	losses   []loss
 	told     told // keys of file_write
+	begun    told // keys of connect, of those whose outcome came later
+	accepted told // processes of whose accepts any was told
 	made     told // the same keys of what file_create tells
 	acted    told // processes of which anything was told that they did
 	sees     bool // it has told of the witness
@@ -102,13 +107,16 @@ func New(options Options) *Comparison {
 	options.PendingBytes = cmp.Or(options.PendingBytes, 128<<20)
 	options.Examples = cmp.Or(options.Examples, 3)
 	n := newNames()
-	c := &Comparison{options: options, seed: maphash.MakeSeed(), ignored: map[string]bool{}, names: n, decoder: newDecoder(n), rules: make([]uint64, len(eventRules))}
+	c := &Comparison{options: options, seed: maphash.MakeSeed(), ignored: map[string]bool{}, names: n, decoder: newDecoder(n), opened: map[uint64]bool{}, rules: make([]uint64, len(eventRules))}
 	for _, pid := range options.Ignore {
 		c.Ignore(pid)
 	}
 	for i := range c.sides {
 		s := &c.sides[i]
-		s.waiting, s.told, s.made, s.acted = newWaiting(), newTold(), newTold(), newTold()
+		s.waiting = newWaiting()
+		for _, t := range []*told{&s.told, &s.made, &s.begun, &s.accepted, &s.acted} {
+			*t = newTold()
+		}
 	}
 	return c
 }
@@ -153,6 +161,15 @@ func (c *Comparison) Add(side Side, line []byte) error {
 	return nil
 }
 
+// Opened says that a process had a file open for writing when the comparison
+// began: who writes it later may never be seen to open it.
+func (c *Comparison) Opened(path string) {
+	quoted, _ := jsontext.AppendQuote(nil, path) // what is not UTF-8 is replaced, as in documents
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opened[maphash.Bytes(c.seed, quoted)] = true
+}
+
 // Ignore leaves out what a process does from now on.
 func (c *Comparison) Ignore(pid uint32) {
 	c.mu.Lock()
@@ -178,6 +195,13 @@ func (c *Comparison) place(side Side, p *pending) {
 	case events.KindFileWrite:
 		s.told.add(p.exact)
 		s.told.add(c.placeKey(p.doc))
+	case events.KindConnect:
+		p.again = s.begun.has(p.exact)
+		if c.inProgress(p.doc) {
+			s.begun.add(p.exact)
+		}
+	case events.KindAccept, events.KindUnixAccept, events.KindVsockAccept:
+		s.accepted.add(c.processKey(p.doc))
 	case events.KindFileCreate:
 		_, exact := c.keys(events.KindFileWrite, p.doc)
 		s.made.add(exact)

@@ -159,11 +159,60 @@ func TestPairing(t *testing.T) {
 			s.add(A, 1*second, write(8, "/f", false))
 			s.add(A, 1*second, write(8, "/g", false))
 		}, want{onlyA: 1, rules: "passed_descriptor=1 opened_only=1"}},
-		{"io_uring", events.KindConnect, func(s *streams) {
-			e := connect(7, 8, 80, events.OutcomeSuccess)
+		{"io_uring", events.KindFileWrite, func(s *streams) {
+			e := write(7, "/f", false)
 			e.Process.ThreadName = "iou-wrk-7"
 			s.add(A, second, e)
 		}, want{rules: "io_uring=1"}},
+		{"connect that does not wait, and is asked for its outcome", events.KindConnect, func(s *streams) {
+			s.add(A, second, connect(7, 7, 80, events.OutcomeSuccess))
+			s.add(A, second, connect(8, 8, 80, events.OutcomeSuccess))
+			s.add(B, second, connect(7, 7, 80, events.OutcomeUnknown))
+			s.add(B, second, connect(8, 8, 80, events.OutcomeSuccess))
+			s.add(B, second, connect(7, 7, 80, events.OutcomeSuccess))
+			s.add(B, second, connect(8, 8, 80, events.OutcomeSuccess))
+			s.add(B, second, connect(9, 9, 80, events.OutcomeUnknown)) // for the first time
+		}, want{both: 2, onlyB: 2, rules: "connect_again=1"}},
+		{"accept that does not ask", events.KindAccept, func(s *streams) {
+			accept := func(pid uint32, port uint16) *events.Event {
+				return &events.Event{Kind: events.KindAccept, Process: process(pid), Network: &events.Network{
+					Source: events.Endpoint{Addr: netip.MustParseAddr("192.0.2.1"), Port: port}}}
+			}
+			s.add(A, second, accept(7, 4000))
+			s.add(A, second, accept(8, 4000))
+			s.add(A, second, accept(8, 4001))
+			s.add(B, second, accept(8, 4000)) // which does ask
+		}, want{both: 1, onlyA: 1, rules: "peer_not_asked=1"}},
+		{"listens", events.KindListen, func(s *streams) {
+			listen := func(pid uint32, address string, outcome events.Outcome) *events.Event {
+				e := &events.Event{Kind: events.KindListen, Process: process(pid), Outcome: outcome, Network: &events.Network{}}
+				if address != "" {
+					e.Network.Source = events.Endpoint{Addr: netip.MustParseAddr(address), Port: 80}
+				}
+				return e
+			}
+			s.add(A, second, listen(7, "192.0.2.1", events.OutcomeSuccess))
+			s.add(A, second, listen(8, "192.0.2.1", events.OutcomeFailure))
+			s.add(A, second, listen(9, "192.0.2.1", events.OutcomeSuccess))
+			s.add(B, second, listen(7, "", events.OutcomeSuccess))
+			s.add(B, second, listen(7, "", events.OutcomeSuccess))
+		}, want{both: 1, onlyA: 1, rules: "failed_listen=1 listen_again=1"}},
+		{"attributes that are set one after the other, first by a descriptor", events.KindFileAttributes, func(s *streams) {
+			set := func(path string, group uint32) *events.Event {
+				e := write(7, path, false)
+				e.Kind, e.File.Inode, e.File.HasMode, e.File.Group.ID = events.KindFileAttributes, 5, true, group
+				return e
+			}
+			s.add(B, second, set("", 1))
+			s.add(B, second, set("/f", 2))
+			s.add(A, second, set("/f", 1))
+			s.add(A, second, set("/f", 2))
+		}, want{both: 2}},
+		{"file opened before", events.KindFileWrite, func(s *streams) {
+			s.c.Opened("/f\xff")
+			s.add(A, second, write(7, "/f\xff", false))
+			s.add(A, second, write(7, "/g", false))
+		}, want{onlyA: 1, rules: "opened_before=1"}},
 		{"datagram", events.KindConnect, func(s *streams) {
 			e := connect(7, 8, 80, events.OutcomeSuccess)
 			e.Network.Protocol = 17
@@ -388,5 +437,68 @@ func TestFieldRules(t *testing.T) {
 	}
 	if e := r.Agreement.Events; e != (Ratio{7, 7, 1}) {
 		t.Errorf("events agree: %+v", e)
+	}
+}
+
+// Each rule for fields holds in its case, and not in one that lacks what it is for.
+func TestFieldRuleCases(t *testing.T) {
+	none := func(*events.Event) {}
+	file := func(path string, inode uint64) func(e *events.Event) {
+		return func(e *events.Event) {
+			e.File = &events.File{Path: events.Path{Name: path}, Inode: inode, Major: 1, HasMode: true, Mode: uint16(inode)}
+		}
+	}
+	for _, test := range []struct {
+		rule, field string
+		kind        events.Kind
+		a, b        func(e *events.Event)
+		holds       bool
+	}{
+		{"name_as_given", "file.path", events.KindFileCreate, file("/real/f", 5), file("/link/f", 5), true},
+		{"name_as_given", "file.path", events.KindFileWrite, file("/real/f", 5), file("/link/f", 6), false},
+		{"attributes_then", "file.mode", events.KindFileWrite, file("/f", 5), file("/f", 6), true},
+		{"attributes_then", "file.mode", events.KindFileCreate, file("/f", 5), file("/f", 6), false},
+		{"arguments_cut", "process.args", events.KindExec, func(e *events.Event) { e.Process.Args.Cut = true }, func(e *events.Event) { e.Process.Args = events.Args{Packed: "sh\x00-c\x00", Count: 2} }, true},
+		{"arguments_cut", "process.args", events.KindExec, none, func(e *events.Event) { e.Process.Args = events.Args{Packed: "sh\x00-c\x00", Count: 2} }, false},
+		{"other_image", "process.args", events.KindFileWrite, func(e *events.Event) {
+			file("/f", 5)(e)
+			e.Process.Executable.Name, e.Process.Args.Packed = "/bin/cat", "cat\x00"
+		}, file("/f", 5), true},
+		{"other_image", "process.args", events.KindFileWrite, func(e *events.Event) {
+			file("/f", 5)(e)
+			e.Process.Args.Packed = "cat\x00"
+		}, file("/f", 5), false},
+		{"worker_name", "process.thread.name", events.KindExec, func(e *events.Event) { e.Process.ThreadName = "iou-wrk-7" }, func(e *events.Event) { e.Process.ThreadName = "sh" }, true},
+		{"worker_name", "process.thread.name", events.KindExec, func(e *events.Event) { e.Process.ThreadName = "sh" }, func(e *events.Event) { e.Process.ThreadName = "iou-wrk-7" }, false},
+		{"directory_then", "process.working_directory", events.KindFileCreate, func(e *events.Event) {
+			file("/f", 5)(e)
+			e.Process.WorkingDirectory.Name = "/a"
+		}, func(e *events.Event) {
+			file("/f", 5)(e)
+			e.Process.WorkingDirectory.Name = "/b"
+		}, true},
+		{"directory_then", "process.working_directory", events.KindExec, func(e *events.Event) { e.Process.WorkingDirectory.Name = "/a" },
+			func(e *events.Event) { e.Process.WorkingDirectory.Name = "/b" }, false},
+		{"relative_directory", "process.parent.working_directory", events.KindExec, func(e *events.Event) {
+			e.Family.Parent = &events.Process{PID: 3, WorkingDirectory: events.Path{Name: "/a"}}
+		}, func(e *events.Event) {
+			e.Family.Parent = &events.Process{PID: 3, WorkingDirectory: events.Path{Name: "/b"}}
+		}, true},
+	} {
+		t.Run(fmt.Sprintf("%s %v", test.rule, test.holds), func(t *testing.T) {
+			s := newStreams(t, nil)
+			a, b := exec(7, "/bin/sh"), exec(7, "/bin/sh")
+			a.Kind, b.Kind = test.kind, test.kind
+			test.a(a)
+			test.b(b)
+			s.add(A, second, a)
+			s.add(B, second, b)
+			r := s.end(100 * second)
+			k := kindOf(t, r, test.kind)
+			f := fieldOf(r, test.field)
+			if got := f.Rules[test.rule] == 1; got != test.holds || f.Differ > 0 == test.holds && k.Both == 1 {
+				t.Errorf("%d pairs, the field compares as %+v", k.Both, f)
+			}
+		})
 	}
 }

@@ -51,7 +51,7 @@ var pairings = [events.KindCount]pairing{
 
 // apart are fields that keep two events from being paired at once if both have
 // them and they differ.
-var apart = [...]fieldID{fieldThread, fieldSourcePort, fieldDestinationPort}
+var apart = [...]fieldID{fieldThread, fieldSourcePort, fieldDestinationPort, fieldMode, fieldOwner, fieldFileGroup}
 
 // keys of an event: who, and who with what. The process is known by its pid
 // here, because a source may know nothing else.

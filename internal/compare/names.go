@@ -43,6 +43,11 @@ const (
 	fieldPath
 	fieldOriginal
 	fieldInode
+	fieldDevice
+	fieldMode
+	fieldOwner
+	fieldFileGroup
+	fieldTruncated
 	fieldSummary
 	fieldSignal
 	fieldUser
@@ -58,7 +63,7 @@ var knownNames = [knownFields]string{
 	"network.transport", "error.code", "process.pid", "process.entity_id", "process.thread.id", "process.thread.name", "process.start",
 	"process.executable", "process.args", "process.parent.pid", "sensor.exec.filename", "sensor.exec.args",
 	"source.ip", "source.port", "source.address", "destination.ip", "destination.port", "destination.address",
-	"file.path", "file.Ext.original.path", "file.inode", "sensor.file.summary", "sensor.exit.signal", "user.id", "group.id",
+	"file.path", "file.Ext.original.path", "file.inode", "file.device", "file.mode", "file.uid", "file.gid", "process.Ext.command_line_truncated", "sensor.file.summary", "sensor.exit.signal", "user.id", "group.id",
 	"process.entry_leader.entry_meta.type", "sensor.loss.kind", "sensor.loss.count",
 }
 

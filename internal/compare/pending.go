@@ -13,6 +13,7 @@ type pending struct {
 	doc          *document
 	told         int64 // where its side's stream was when it was told: ns since 1970, not before doc.at
 	loose, exact uint64
+	again        bool // a connect whose like was told before, without its outcome
 	links        [listCount]link
 }
 

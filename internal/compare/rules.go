@@ -91,11 +91,10 @@ var eventRules = []Rule{
 		},
 	},
 	{
-		Name: "io_uring", Teller: ebpf, Silent: audit,
-		Reason: "a worker of io_uring did it, and no system call; audit has other rules for these, which are not set",
+		Name: "io_uring", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "a worker of io_uring has written; audit has rules for what opens files alone",
 		holds: func(c *Comparison, _ Side, p *pending) bool {
-			name := text(p.doc.get(c.names, fieldThreadName))
-			return strings.HasPrefix(name, "iou-wrk-") || strings.HasPrefix(name, "iou-sqp-")
+			return worker(p.doc.get(c.names, fieldThreadName))
 		},
 	},
 	{
@@ -104,6 +103,32 @@ var eventRules = []Rule{
 		holds: func(c *Comparison, _ Side, p *pending) bool {
 			transport := text(p.doc.get(c.names, fieldTransport))
 			return transport != "" && transport != "tcp"
+		},
+	},
+	{
+		Name: "connect_again", Teller: audit, Silent: ebpf, Kinds: []events.Kind{events.KindConnect},
+		Reason: "audit tells each call; of this process it has told one to the same peer before that did not wait for the outcome, which the next call asks for",
+		holds:  func(_ *Comparison, _ Side, p *pending) bool { return p.again },
+	},
+	{
+		Name: "peer_not_asked", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindAccept, events.KindUnixAccept, events.KindVsockAccept},
+		Reason: "audit knows of an accept what the program asked for; this process has never asked who the peer is, and then not even the family is known",
+		holds: func(c *Comparison, side Side, p *pending) bool {
+			return !c.sides[side.other()].accepted.has(c.processKey(p.doc))
+		},
+	},
+	{
+		Name: "failed_listen", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindListen},
+		Reason: "audit has a rule for the calls that succeed",
+		holds: func(c *Comparison, _ Side, p *pending) bool {
+			return text(p.doc.get(c.names, fieldOutcome)) == "failure"
+		},
+	},
+	{
+		Name: "listen_again", Teller: audit, Silent: ebpf, Kinds: []events.Kind{events.KindListen},
+		Reason: "audit tells each listen(2) of any socket, without its address; eBPF tells when a socket of TCP begins to listen",
+		holds: func(c *Comparison, _ Side, p *pending) bool {
+			return p.doc.get(c.names, fieldSourceIP) == nil
 		},
 	},
 	{
@@ -132,6 +157,13 @@ var eventRules = []Rule{
 			other := &c.sides[side.other()]
 			place := c.placeKey(p.doc)
 			return other.told.has(place) || other.made.has(place)
+		},
+	},
+	{
+		Name: "opened_before", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "a process had the file open for writing when the comparison began; audit tells opens",
+		holds: func(c *Comparison, _ Side, p *pending) bool {
+			return c.opened[c.placeKey(p.doc)]
 		},
 	},
 	{
@@ -196,10 +228,72 @@ var fieldRules = []FieldRule{
 		Name: "in_progress", Source: audit, Fields: []string{"event.outcome", "error.code", "error.message"}, Kinds: []events.Kind{events.KindConnect},
 		Reason: "a socket that does not wait gives EINPROGRESS to the call; the outcome comes later, and audit is not told",
 		holds: func(c *Comparison, theirs, _ said) bool {
-			code := text(theirs.doc.get(c.names, fieldErrorCode))
-			return code == "EINPROGRESS" || code == "" && theirs.doc.get(c.names, fieldOutcome) == nil
+			return c.inProgress(theirs.doc)
 		},
 	},
+	{
+		Name: "name_as_given", Source: audit, Fields: []string{"file.path", "file.directory", "file.name", "file.extension", "file.Ext.original.path", "sensor.file.cut", "sensor.file.original.cut"},
+		Reason: "both name the same inode; audit has the name that the call was given: links and .. on the way are in it, and what it is relative to may not be",
+		holds: func(c *Comparison, theirs, other said) bool {
+			return c.same(theirs.doc, other.doc, fieldInode) && c.same(theirs.doc, other.doc, fieldDevice)
+		},
+	},
+	{
+		Name: "arguments_cut", Source: ebpf, Fields: []string{"process.args", "process.command_line", "process.title", "process.Ext.command_line_truncated"},
+		Reason: "eBPF keeps 64 KiB of the arguments of a process, audit what its records hold",
+		holds: func(c *Comparison, theirs, other said) bool {
+			return string(theirs.doc.get(c.names, fieldTruncated)) == "true" || string(other.doc.get(c.names, fieldTruncated)) == "true"
+		},
+	},
+	{
+		Name: "other_image", Source: audit, Kinds: []events.Kind{events.KindFileWrite},
+		Fields: []string{"process.executable", "process.name", "process.args", "process.args_count", "process.command_line", "process.thread.name"},
+		Reason: "audit tells the open, eBPF the first write; in between the process has executed another program",
+		holds: func(c *Comparison, theirs, other said) bool {
+			return c.conflict(theirs.doc, other.doc, fieldExecutable)
+		},
+	},
+	{
+		Name: "worker_name", Source: audit, Fields: []string{"process.thread.name"},
+		Reason: "a worker of io_uring does what another thread has asked for; eBPF names the one, audit the other",
+		holds: func(_ *Comparison, _, other said) bool {
+			return worker(other.value)
+		},
+	},
+	{
+		Name: "attributes_then", Source: audit, Fields: []string{"file.mode", "file.uid", "file.gid", "file.owner", "file.group"}, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "audit tells the open, eBPF the first write; in between the file's attributes may have been set",
+		holds:  bothHave,
+	},
+	{
+		Name: "directory_then", Source: audit, Fields: []string{"process.working_directory"},
+		Reason: "audit has the directory of the call itself; eBPF that of the process's last exec, fork or end",
+		holds: func(_ *Comparison, theirs, other said) bool {
+			return bothHave(nil, theirs, other) && theirs.doc.kind != events.KindExec && theirs.doc.kind != events.KindExecFailed
+		},
+	},
+	{
+		Name: "relative_directory", Source: audit, Fields: []string{"process.parent.working_directory", "*_leader.working_directory"},
+		Reason: "each source has of another process the directory that it was last seen in: audit by calls, eBPF by execs and forks",
+		holds:  bothHave,
+	},
+}
+
+// inProgress reports whether the outcome of an attempt is not known yet.
+func (c *Comparison) inProgress(d *document) bool {
+	code := text(d.get(c.names, fieldErrorCode))
+	return code == "EINPROGRESS" || code == "" && d.get(c.names, fieldOutcome) == nil
+}
+
+// worker is whether a thread is one of io_uring, which the kernel has named.
+func worker(name []byte) bool {
+	return strings.HasPrefix(text(name), "iou-wrk-") || strings.HasPrefix(text(name), "iou-sqp-")
+}
+
+// same reports whether both have the field, with the same value.
+func (c *Comparison) same(a, b *document, id fieldID) bool {
+	x, y := a.get(c.names, id), b.get(c.names, id)
+	return x != nil && bytes.Equal(x, y)
 }
 
 func always(*Comparison, Side, *pending) bool { return true }
@@ -210,6 +304,11 @@ func has(id fieldID) func(*Comparison, Side, *pending) bool {
 		value := p.doc.get(c.names, id)
 		return value != nil && !bytes.Equal(value, []byte("false"))
 	}
+}
+
+// bothHave is a rule for values that both sides have.
+func bothHave(_ *Comparison, theirs, other said) bool {
+	return theirs.value != nil && other.value != nil
 }
 
 func timesOf(a, b said) (x, y int64, ok bool) {
