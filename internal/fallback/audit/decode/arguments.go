@@ -3,6 +3,7 @@
 package decode
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -37,6 +38,7 @@ type vector struct {
 	count  int // as it was said
 	seen   int // the number after that of the last argument that has come
 	cut    bool
+	full   bool // nothing more is kept
 
 	next int // piece of the last argument that comes next; -1 if it has none
 	left int // characters of its pieces still to come
@@ -105,27 +107,43 @@ func (v *vector) begin(index int) bool {
 	}
 	v.seen = index + 1
 	v.next, v.left = -1, 0
-	v.packed = append(v.packed, 0) // the one that ends it; its text goes before
+	if !v.full {
+		v.packed = append(v.packed, 0) // the one that ends it; its text goes before
+		v.bound()
+	}
 	return true
 }
 
+// maxArgs is how much of an argument vector is kept, as by the other sources: it
+// stands in every event of the process and of its children, and a program may
+// give megabytes.
+const maxArgs = 64 << 10
+
+// bound cuts what is longer. What is cut has no NUL at its end.
+func (v *vector) bound() {
+	if len(v.packed) > maxArgs {
+		v.packed = bytes.TrimRight(v.packed[:maxArgs], "\x00")
+		v.full, v.cut = true, true
+	}
+}
+
 // piece appends text to the argument that was begun.
-func (v *vector) piece(value string) bool {
+func (v *vector) piece(value string) (ok bool) {
+	if v.full {
+		return true
+	}
+	ok = true
 	v.packed = v.packed[:len(v.packed)-1]
-	switch {
-	case strings.HasPrefix(value, `"`):
+	if strings.HasPrefix(value, `"`) {
 		v.packed = append(v.packed, strings.TrimSuffix(value[1:], `"`)...)
-	default:
-		b, err := hex.AppendDecode(v.packed, []byte(value))
-		if err != nil {
-			v.packed, v.cut = append(v.packed, value...), true
-			v.packed = append(v.packed, 0)
-			return false
-		}
+	} else if b, err := hex.AppendDecode(v.packed, []byte(value)); err == nil {
 		v.packed = b
+	} else {
+		v.packed, v.cut, ok = append(v.packed, value...), true, false
 	}
 	v.packed = append(v.packed, 0)
-	return true
+	v.bound()
+	return ok
 }
 
 // close ends the argument before. A piece of it may not have come.

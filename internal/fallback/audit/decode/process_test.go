@@ -53,6 +53,29 @@ func TestGarbledArguments(t *testing.T) {
 	}
 }
 
+// A program may give megabytes, which would stand in each event of its children, too.
+func TestLongArguments(t *testing.T) {
+	half := strings.Repeat("x", maxArgs/2)
+	for name, test := range map[string]struct {
+		records []string
+		want    events.Args
+	}{
+		"as long as can be": {[]string{`argc=2 a0="` + half[1:] + `"`, `a1="` + half[1:] + `"`}, events.Args{Packed: half[1:] + "\x00" + half[1:] + "\x00", Count: 2}},
+		"one more":          {[]string{`argc=2 a0="` + half + `"`, `a1="` + half[1:] + `"`}, events.Args{Packed: half + "\x00" + half[1:], Count: 2, Cut: true}},
+		"in pieces": {[]string{`argc=2 a0_len=98304 a0[0]="` + half + `"`, `a0[1]="` + half + `"`, `a0[2]="` + half + `" a1="y"`},
+			events.Args{Packed: half + half, Count: 2, Cut: true}},
+		"cut between two": {[]string{`argc=4 a0="` + half + `" a1="` + half[2:] + `" a2="" a3="z"`}, events.Args{Packed: half + "\x00" + half[2:], Count: 4, Cut: true}},
+	} {
+		lines := []string{record(executed1, "(null)")}
+		for _, r := range test.records {
+			lines = append(lines, line("EXECVE", r))
+		}
+		if got := one(t, Options{}, lines...).Process.Args; got != test.want {
+			t.Errorf("%s: got %d bytes, %d, %v", name, len(got.Packed), got.Count, got.Cut)
+		}
+	}
+}
+
 // Without EXECVE records the title is what is known.
 func TestTitle(t *testing.T) {
 	exec := record(executed1, "(null)")

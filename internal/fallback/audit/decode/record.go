@@ -22,10 +22,27 @@ func body(r *auparse.AuditMessage) (text, added string) {
 	if i := strings.Index(text, "): "); i >= 0 && strings.HasPrefix(text, "audit(") {
 		text = text[i+3:]
 	}
-	if i := strings.IndexByte(text, enrichment); i >= 0 {
-		return text[:i], text[i+1:]
+	return CutEnrichment(text)
+}
+
+// CutEnrichment divides a record into what was recorded and what auditd has
+// added. A program may write that byte itself into what it says, where it is
+// part of the message, behind which the kernel puts a quote.
+func CutEnrichment(text string) (recorded, added string) {
+	i := strings.IndexByte(text, enrichment)
+	if i >= 0 && strings.Contains(text[:i], "msg='") {
+		const end = "'" + string(enrichment)
+		if strings.HasSuffix(text, "'") {
+			return text, ""
+		}
+		if last := strings.LastIndex(text, end); last >= 0 {
+			i = last + len("'")
+		}
 	}
-	return text, ""
+	if i < 0 {
+		return text, ""
+	}
+	return text[:i], text[i+1:]
 }
 
 // cutField takes the first name=value from a text, the value as it stands there.

@@ -40,9 +40,15 @@ func TestBody(t *testing.T) {
 		"audit(1.002:3): a=1":              {"a=1", ""},
 		"audit(1.002:3): a=1\x1dA=\"one\"": {"a=1", `A="one"`},
 		"audit(1.002:3):  a1[1]=\"x\"":     {` a1[1]="x"`, ""},
-		"a=1 audit(1.002:3): b=2":          {"a=1 audit(1.002:3): b=2", ""},
-		"audit(1.002:3)":                   {"audit(1.002:3)", ""},
-		"":                                 {"", ""},
+		// A program's own words stay its own.
+		"audit(1.002:3): uid=0 msg='a\x1dUID=\"x\"'":                    {"uid=0 msg='a\x1dUID=\"x\"'", ""},
+		"audit(1.002:3): uid=0 msg='a'\x1dUID=\"x\"'":                   {"uid=0 msg='a'\x1dUID=\"x\"'", ""},
+		"audit(1.002:3): uid=0 msg='a'\x1dUID=\"x\"'\x1dUID=\"root\"":   {"uid=0 msg='a'\x1dUID=\"x\"'", `UID="root"`},
+		"audit(1.002:3): uid=0 msg='a\x1dUID=\"x\"'\x1dUID=\"o'brien\"": {"uid=0 msg='a\x1dUID=\"x\"'", `UID="o'brien"`},
+		"audit(1.002:3): name=\"/msg='\" ouid=0\x1dOUID=\"root\"":       {"name=\"/msg='\" ouid=0", `OUID="root"`},
+		"a=1 audit(1.002:3): b=2":                                       {"a=1 audit(1.002:3): b=2", ""},
+		"audit(1.002:3)":                                                {"audit(1.002:3)", ""},
+		"":                                                              {"", ""},
 	} {
 		text, added := body(&auparse.AuditMessage{RawData: raw})
 		if got := [2]string{text, added}; got != want {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/elastic/go-libaudit/v2/auparse"
+
+	"sensor/internal/fallback/audit/decode"
 )
 
 // origin is the payload of a record that a log says more of than the kernel did.
@@ -81,11 +83,11 @@ func typeOf(name string) (auparse.AuditMessageType, bool) {
 // cutNames takes off what auditd adds. It would be read as more fields of the
 // record. Of a control character rsyslog makes its octal number.
 func cutNames(text, before string) (fields, names string) {
-	if fields, names, ok := strings.Cut(text, "\x1d"); ok {
+	if fields, names := decode.CutEnrichment(text); names != "" || strings.Contains(text, "\x1d") {
 		return fields, names
 	}
 	const escaped = "#035"
-	if i := strings.LastIndex(text, escaped); i >= 0 && before != "" && upper(text[i+len(escaped):]) {
+	if i := strings.LastIndex(text, escaped); i >= 0 && before != "" && !strings.HasSuffix(text, "'") && upper(text[i+len(escaped):]) {
 		return text[:i], text[i+len(escaped):]
 	}
 	return text, ""

@@ -22,6 +22,8 @@ func TestParse(t *testing.T) {
 		{"type=LOGIN msg=audit(1700000000.123:45): pid=1 uid=0\x1dUID=\"root\" AUID=\"unset\"", "LOGIN 1700000000.123 45 :: | pid=1 uid=0 | UID=\"root\" AUID=\"unset\""},
 		{"type=PATH msg=audit(1700000000.123:45): name=\"#035A=b\"", "PATH 1700000000.123 45 :: | name=\"#035A=b\" | "},
 		{"type=USER_CMD msg=audit(1700000000.123:45): msg='cmd=\"x type=EOE msg=audit(1.2:3): \"'", "USER_CMD 1700000000.123 45 :: | msg='cmd=\"x type=EOE msg=audit(1.2:3): \"' | "},
+		{"type=USER_AUTH msg=audit(1700000000.123:45): msg='a'\x1dUID=\"x\"'", "USER_AUTH 1700000000.123 45 :: | msg='a'\x1dUID=\"x\"' | "},
+		{"web1 audisp: type=USER_AUTH msg=audit(1700000000.123:45): msg='a#035UID=\"x\"'", "USER_AUTH 1700000000.123 45 :: | msg='a#035UID=\"x\"' | "},
 		{"prototype=x type=EOE msg=audit(1700000000.123:4294967295): ", "EOE 1700000000.123 4294967295 :: |  | "},
 
 		{"", "not an audit record"},
