@@ -11,10 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/elastic/go-libaudit/v2"
 
 	"sensor/internal/compare"
 	"sensor/internal/fallback/audit/audittest"
@@ -176,7 +179,11 @@ func TestCompareActs(t *testing.T) {
 			missed[name] = true
 		}
 	}
-	list := slices.DeleteFunc(actsLike(t, *onlyActs), func(act acts.Act) bool {
+	names := *onlyActs
+	if names == "" && row() != "host" {
+		names = vmActs
+	}
+	list := slices.DeleteFunc(actsLike(t, names), func(act acts.Act) bool {
 		return strings.HasPrefix(act.Name, "storm-") || act.Older || missed[act.Name] && *onlyActs == ""
 	})
 	place := ownActs(t)
@@ -214,3 +221,246 @@ func ownActs(t *testing.T) string {
 
 const everyCommonKind = "exec,exit,already_running,exec_failed,connect,accept,bind,listen,unix_connect,unix_accept,vsock_connect,vsock_accept," +
 	"file_create,file_write,file_rename,file_delete,file_attributes"
+
+// needsTime skips a test that no kernel changes and that takes an emulated machine long.
+func needsTime(t *testing.T) {
+	t.Helper()
+	if row() != "host" {
+		t.Skip("it loads two sensors, and depends on no kernel")
+	}
+}
+
+// fewKinds are compared where a virtual machine takes many seconds to verify the programs of files.
+func fewKinds() []string {
+	if row() == "host" {
+		return nil
+	}
+	return []string{"--kinds", "exec,exit,connect,accept"}
+}
+
+// act is a command that runs an act.
+func act(t *testing.T, name string) []string {
+	t.Helper()
+	return []string{"--", filepath.Join(acts.Build(t), "acts"), name, "token"}
+}
+
+// TestCompare runs a command under comparison, and reads the report in all its forms.
+func TestCompare(t *testing.T) {
+	needsPrograms(t)
+	audittest.Lock(t)
+	place := ownActs(t)
+	page := filepath.Join(t.TempDir(), "page.html")
+	args := append([]string{"--json", "--html", page, "--examples", manyExamples}, fewKinds()...)
+	c := startComparison(t, append(args, act(t, "net-accept")...)...)
+	if code := c.end(); code != 0 {
+		t.Errorf("exit code %d; the comparison said:\n%s", code, c.log)
+	}
+	if !c.log.wait(`"connection_accepted"`, patience) {
+		t.Errorf("what the command has written is not on stderr:\n%s", c.log)
+	}
+	r := c.report()
+	t.Log(summarized(r))
+	agrees(t, r, func(executable string) bool { return strings.HasPrefix(executable, place) })
+	for _, kind := range []string{"exec", "exit", "connect", "accept"} {
+		if !slices.ContainsFunc(r.Kinds, func(k compare.KindReport) bool {
+			return k.Kind == kind && k.Both > 0 && k.A.Delay != nil && k.B.Delay != nil
+		}) {
+			t.Errorf("no %s was seen by both", kind)
+		}
+	}
+	for _, side := range []compare.SideReport{r.A, r.B} {
+		if side.CPU <= 0 || side.Memory < 1<<20 || side.Balance == nil || side.PerEvent == nil || side.Ignored == 0 {
+			t.Errorf("%s was not measured: %+v", side.Name, side)
+		}
+	}
+	if len(r.B.Kernel) != 1 || r.B.Kernel[0].Time <= 0 {
+		t.Errorf("the kernel's time for audit was not measured: %+v", r.B.Kernel)
+	}
+	if len(r.Tax) != 1 || r.Tax[0].None <= 0 || r.Tax[0].A <= 0 || r.Tax[0].Both <= r.Tax[0].None || r.Tax[0].B <= r.Tax[0].None {
+		t.Errorf("the tax is %+v", r.Tax)
+	}
+	if r.Command == nil || r.Command.ExitCode != 0 || r.Command.Args[1] != "net-accept" {
+		t.Errorf("the command was %+v", r.Command)
+	}
+	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("</html>")) {
+		t.Errorf("the page has %d bytes, %v", len(text), err)
+	}
+}
+
+// TestCompareText writes for people, passes on what the command writes, and tells how it has ended.
+func TestCompareText(t *testing.T) {
+	needsTime(t)
+	audittest.Lock(t)
+	ownActs(t)
+	c := startComparison(t, append([]string{"--no-tax", "--kinds", "exec,exit"}, act(t, "no-such-act")...)...)
+	if code := c.end(); code != 0 {
+		t.Errorf("exit code %d; the comparison said:\n%s", code, c.log)
+	}
+	for _, want := range []string{"ebpf and audit, ", "\nEVENTS\n", "\nCOST\n", "kernel time of kauditd"} {
+		if !strings.Contains(c.stdout.String(), want) {
+			t.Errorf("the report has no %q:\n%s", want, &c.stdout)
+		}
+	}
+	if !strings.Contains(c.log.String(), "the command has failed") {
+		t.Errorf("it is not told that the command has failed:\n%s", c.log)
+	}
+}
+
+// TestCompareStorm compares while processes begin and end as fast as they can on all CPUs.
+func TestCompareStorm(t *testing.T) {
+	needsTime(t)
+	audittest.Lock(t)
+	place := ownActs(t)
+	c := startComparison(t, "--json", "--no-tax", "--examples", manyExamples)
+	c.watches()
+	var running []*acts.Running
+	for _, name := range []string{"storm-exec", "storm-fork", "storm-images", "storm-threads", "net-connect-changed", "file-write-many", "file-delete-many"} {
+		if len(actsLike(t, "^"+name+"$")) == 1 {
+			running = append(running, acts.Start(t, name))
+		}
+	}
+	if len(running) < 5 {
+		t.Fatalf("only %d of the acts are there", len(running))
+	}
+	for _, r := range running {
+		r.Finish()
+	}
+	c.interrupt()
+	if code := c.end(); code != 0 {
+		t.Errorf("exit code %d; the comparison said:\n%s", code, c.log)
+	}
+	r := c.report()
+	t.Log(summarized(r))
+	for kind, least := range map[string]uint64{"exec": 2500, "exit": 4000, "connect": 40, "file_create": 50} {
+		i := slices.IndexFunc(r.Kinds, func(k compare.KindReport) bool { return k.Kind == kind })
+		if i < 0 || r.Kinds[i].A.Seen < least || r.Kinds[i].Both+r.B.Lost() < least {
+			t.Errorf("%s: %+v", kind, r.Kinds)
+		}
+	}
+	if r.A.Lost()+r.B.Lost() == 0 {
+		agrees(t, r, func(executable string) bool { return strings.HasPrefix(executable, place) })
+	}
+}
+
+// TestCompareMissed shows that what a source misses is not explained away, and that the exit code tells.
+func TestCompareMissed(t *testing.T) {
+	needsTime(t)
+	control := audittest.Lock(t)
+	place := ownActs(t)
+	c := startComparison(t, "--json", "--no-tax", "--kinds", "exec,exit", "--least-events", "1", "--least-fields", "0.5", "--examples", manyExamples)
+	c.watches()
+	acts.Run(t, "exec")
+	// The source heals that audit is switched off, once.
+	off := libaudit.AuditStatus{Mask: libaudit.AuditStatusEnabled}
+	for range 2 {
+		if err := control.Set(off); err != nil {
+			t.Fatal(err)
+		}
+		if !c.log.wait("witched", patience) { // on again; then: is off
+			t.Fatalf("the source did not notice:\n%s", c.log)
+		}
+	}
+	acts.Run(t, "exec")
+	c.interrupt()
+	if code := c.end(); code != exitDisagree {
+		t.Errorf("exit code %d, want %d; the comparison said:\n%s", code, exitDisagree, c.log)
+	}
+	r := c.report()
+	for _, k := range r.Kinds {
+		ours := 0
+		for _, e := range k.A.Examples {
+			if strings.HasPrefix(e.Summary, place) {
+				ours++
+			}
+		}
+		if k.Both == 0 || ours == 0 || k.B.Only > 0 {
+			t.Errorf("%s: %d of ours are missed in %+v", k.Kind, ours, k)
+		}
+	}
+	if !strings.Contains(c.log.String(), "compare events: ") {
+		t.Errorf("it does not say why it fails:\n%s", c.log)
+	}
+}
+
+// TestCompareNothing fails where there was nothing to compare, if something was to agree.
+func TestCompareNothing(t *testing.T) {
+	needsTime(t)
+	audittest.Lock(t)
+	c := startComparison(t, "--no-tax", "--kinds", "vsock_connect", "--least-events", "0.1", "--duration", "1ms")
+	if code := c.end(); code != exitDisagree {
+		t.Errorf("exit code %d, want %d; the comparison said:\n%s", code, exitDisagree, c.log)
+	}
+}
+
+// TestCompareUsage names what is wrong before anything is started.
+func TestCompareUsage(t *testing.T) {
+	needsTime(t)
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--kinds", "exce"}, "exce"},
+		{[]string{"--least-events", "90"}, "90 is not from 0 to 1"},
+		{[]string{"--least-fields", "NaN"}, "NaN is not from 0 to 1"},
+		{[]string{"--examples", "0"}, "0 examples"},
+		{[]string{"--", "/no/such/command"}, "/no/such/command"},
+		{[]string{"--audit-log", "/no/such/log"}, "/no/such/log"},
+		{[]string{"--html", "/no/such/page"}, "/no/such/page"},
+		{[]string{"-c", "/no/such/config"}, "/no/such/config"},
+	} {
+		c := startComparison(t, test.args...)
+		if code := c.end(); code != exitUsage || !strings.Contains(c.log.String(), test.want) {
+			t.Errorf("%v: exit code %d, want %d; it said:\n%s", test.args, code, exitUsage, c.log)
+		}
+	}
+}
+
+// TestCompareKilled has a comparison killed: nothing of it stays, neither processes nor rules.
+func TestCompareKilled(t *testing.T) {
+	needsTime(t)
+	control := audittest.Lock(t)
+	before, err := control.Status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := startComparison(t, "--no-tax", "--kinds", "exec,exit")
+	c.watches()
+	children := childrenOf(t, c.cmd.Process.Pid)
+	if rules, err := control.Rules(); err != nil || len(rules) == 0 || len(children) != 2 {
+		t.Fatalf("%d rules, %v, children %v", len(rules), err, children)
+	}
+	c.cmd.Process.Kill()
+	c.cmd.Wait()
+	waitFor(t, "the sources have ended", func() bool {
+		return !slices.ContainsFunc(children, func(pid int) bool { return syscall.Kill(pid, 0) == nil })
+	})
+	if rules, err := control.Rules(); err != nil || len(rules) > 0 {
+		t.Errorf("%d rules stay, %v", len(rules), err)
+	}
+	if after, err := control.Status(); err != nil || after.PID != 0 || after.Enabled != before.Enabled {
+		t.Errorf("the audit system stays %+v, was %+v, %v", after, before, err)
+	}
+}
+
+// childrenOf are the processes that a process has started.
+func childrenOf(t *testing.T, pid int) (children []int) {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for word := range strings.FieldsSeq(string(text)) {
+			child, err := strconv.Atoi(word)
+			if err != nil {
+				t.Fatal(err)
+			}
+			children = append(children, child)
+		}
+	}
+	return children
+}
