@@ -112,6 +112,8 @@ var neededCapabilities = []struct {
 	{unix.CAP_BPF, "CAP_BPF", "to load BPF programs"},
 	{unix.CAP_PERFMON, "CAP_PERFMON", "to attach them to tracepoints"},
 	{unix.CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "to read what other users' processes were started with"},
+	{unix.CAP_AUDIT_CONTROL, "CAP_AUDIT_CONTROL", "for the audit system, where BPF is not to be had"},
+	{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", "for cgroup hooks, and for the process connector and socket diagnosis"},
 }
 
 // missingCapabilities lists those that this process lacks, each with what it is for.
@@ -128,7 +130,7 @@ func missingCapabilities() []string {
 	}
 	var missing []string
 	for _, c := range neededCapabilities {
-		admin := c.bit != unix.CAP_SYS_PTRACE && effective>>unix.CAP_SYS_ADMIN&1 == 1
+		admin := (c.bit == unix.CAP_BPF || c.bit == unix.CAP_PERFMON) && effective>>unix.CAP_SYS_ADMIN&1 == 1
 		if effective>>c.bit&1 == 0 && !admin {
 			missing = append(missing, c.name+" "+c.why)
 		}

@@ -109,17 +109,14 @@ func newProcconn(parts sourceParts) events.Source {
 }
 
 func newSockdiag(parts sourceParts) events.Source {
-	options := sockdiag.Options{
+	return sockdiag.New(sockdiag.Options{
 		Log:      parts.log,
 		Ledger:   parts.ledger,
 		IDs:      events.NewIDs(parts.bootID, sockdiag.Name),
 		Interval: parts.settings.SockDiag.Interval,
 		Sockets:  parts.settings.Limits.Sockets,
-	}
-	if proc, err := snapshot.New(snapshot.Options{}); err == nil { // else nobody's: the sockets are told all the same
-		options.Proc = proc
-	}
-	return sockdiag.New(options)
+		Proc:     func() (sockdiag.Proc, error) { return snapshot.New(snapshot.Options{}) },
+	})
 }
 
 func newInotify(parts sourceParts) events.Source {

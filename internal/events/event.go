@@ -137,7 +137,8 @@ type Source interface {
 	// Name is event.provider.
 	Name() string
 	// Open takes as many of the wanted kinds as it can serve. err joins one
-	// reason for each kind that it could not take.
+	// reason for each kind that it could not take. After Close it may be opened
+	// again, for other kinds.
 	Open(want []Kind) (got []Kind, err error)
 	// Run emits until ctx ends, then drains what is left and returns.
 	Run(ctx context.Context, emit func(*Event)) error
@@ -146,7 +147,7 @@ type Source interface {
 
 // Planner is a source that can say how it serves each kind.
 type Planner interface {
-	// Plan lists the attempts that Open made, in order: for each kind the
+	// Plan lists the attempts that the last Open made, in order: for each kind the
 	// variants that failed and then the one that serves.
 	Plan() []Service
 }

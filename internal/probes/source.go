@@ -88,6 +88,7 @@ func (s *Source) Name() string { return Name }
 // Open loads and attaches the programs of the wanted kinds. The rings are open
 // when it returns, and fill.
 func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
+	*s = Source{options: s.options}
 	if err := s.prepare(want); err != nil {
 		for _, row := range kindRows() {
 			if slices.Contains(want, row.kind) {

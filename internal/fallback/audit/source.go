@@ -111,6 +111,7 @@ func (s *Source) Plan() []events.Service { return s.plan }
 // another daemon it reads along, and takes the kinds that the rules in
 // the kernel serve. If a rule cannot be added, none is, and no kind is taken.
 func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
+	*s = Source{options: s.options}
 	want = slices.DeleteFunc(slices.Clone(want), func(k events.Kind) bool { return !known(k) })
 	if len(want) == 0 {
 		return nil, nil

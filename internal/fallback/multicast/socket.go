@@ -23,7 +23,7 @@ type Socket struct {
 
 // Open makes a socket of a netlink protocol and joins groups, which are numbered
 // from 1. buffer is how many bytes of messages, with the kernel's overhead, may
-// wait to be read.
+// wait to be read. It needs CAP_NET_ADMIN on every kernel.
 func Open(protocol int, buffer int, groups ...int) (*Socket, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
 	if err != nil {
@@ -37,11 +37,10 @@ func Open(protocol int, buffer int, groups ...int) (*Socket, error) {
 }
 
 func (s *Socket) prepare(fd, buffer int, groups []int) error {
-	// The first needs CAP_NET_ADMIN, the other stops at net.core.rmem_max.
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer) != nil {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer); err != nil {
-			return fmt.Errorf("size netlink buffer: %w", err)
-		}
+	// Some kernels let anybody join some groups. But whoever lacks this capability
+	// lacks also what it takes to find out more, and is to be told so.
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, buffer); err != nil {
+		return fmt.Errorf("size netlink buffer, which needs CAP_NET_ADMIN: %w", err)
 	}
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return fmt.Errorf("bind netlink socket: %w", err)

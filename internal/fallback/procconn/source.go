@@ -87,7 +87,7 @@ func hooks() []hook {
 // New makes a source that has touched nothing yet.
 func New(options Options) *Source {
 	options.Buffer = cmp.Or(options.Buffer, defaultBuffer)
-	return &Source{options: options, served: map[uint32]events.Kind{}}
+	return &Source{options: options}
 }
 
 // Name implements [events.Source].
@@ -98,6 +98,7 @@ func (s *Source) Plan() []events.Service { return s.plan }
 
 // Open subscribes: what happens from its return on is told.
 func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
+	*s = Source{options: s.options, served: map[uint32]events.Kind{}}
 	s.proc, err = s.options.Proc(s.clocks.Wall)
 	noProc := errors.Join(err, s.clocks.Adjust())
 	noConnector := noProc
@@ -121,6 +122,9 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 		}
 	}
 	if slices.Contains(want, events.KindAlreadyRunning) {
+		if len(wanted) > 0 { // what runs already says little if nothing follows
+			noProc = noConnector
+		}
 		take(events.Service{Kind: events.KindAlreadyRunning, Variant: "proc", Hooks: []string{"/proc"}, Err: noProc})
 		s.running = noProc == nil
 	}

@@ -36,11 +36,10 @@ type watch struct {
 
 func open(t testing.TB, options Options) *watch {
 	t.Helper()
-	proc, err := snapshot.New(snapshot.Options{})
-	if err != nil {
-		t.Skip(err)
+	options.Log, options.Ledger = slog.New(slog.DiscardHandler), &events.Ledger{}
+	if options.Proc == nil {
+		options.Proc = func() (Proc, error) { return snapshot.New(snapshot.Options{}) }
 	}
-	options.Log, options.Ledger, options.Proc = slog.New(slog.DiscardHandler), &events.Ledger{}, proc
 	s := New(options)
 	if _, err := s.Open(events.Kinds()); err != nil {
 		t.Skip(err)

@@ -104,7 +104,7 @@ func (s *Source) seekOwners() error {
 			c.sought = all // else it is looked for again
 			if c.owner.pid = inodes[c.inode]; c.owner.pid != 0 {
 				c.sought = true
-				c.owner.start, _ = s.options.Proc.Start(c.owner.pid) // 0 if it has just ended
+				c.owner.start, _ = s.owners.proc.Start(c.owner.pid) // 0 if it has just ended
 			}
 		}
 	}

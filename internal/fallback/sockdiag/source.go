@@ -47,7 +47,7 @@ type Options struct {
 	Sockets int
 	// Buffer is how much the kernel may keep until it is read, in bytes; 0 is 8 MiB, some 8,000 ends of connections.
 	Buffer int
-	Proc   Proc
+	Proc   func() (Proc, error)
 }
 
 // Proc is /proc. [snapshot.Reader] is one.
@@ -93,12 +93,7 @@ func New(options Options) *Source {
 	options.Interval = cmp.Or(options.Interval, defaultInterval)
 	options.Sockets = cmp.Or(options.Sockets, defaultSockets)
 	options.Buffer = cmp.Or(options.Buffer, defaultBuffer)
-	s := &Source{options: options, kinds: map[events.Kind]bool{}, known: map[uint64]*connection{}}
-	s.owners = owners{root: "/proc", likely: map[uint32]bool{}}
-	if options.Proc != nil {
-		s.owners.pids = options.Proc.PIDs
-	}
-	return s
+	return &Source{options: options}
 }
 
 // Name implements [events.Source].
@@ -109,6 +104,7 @@ func (s *Source) Plan() []events.Service { return s.plan }
 
 // Open learns which connections there are: of those only the end is told.
 func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
+	*s = Source{options: s.options, kinds: map[events.Kind]bool{}, known: map[uint64]*connection{}}
 	kinds := slices.DeleteFunc([]events.Kind{events.KindConnect, events.KindAccept, events.KindClose}, func(k events.Kind) bool {
 		return !slices.Contains(want, k)
 	})
@@ -140,6 +136,12 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 var destroyGroups = [...]int{1, 2, 3, 4} // TCP, UDP of IPv4; of IPv6
 
 func (s *Source) prepare() error {
+	proc, err := s.options.Proc()
+	if err != nil {
+		s.options.Log.Warn("whose sockets are is unknown", "error", err)
+	} else {
+		s.owners = owners{root: "/proc", proc: proc, likely: map[uint32]bool{}}
+	}
 	link, err := os.Readlink("/proc/thread-self/ns/net")
 	if err == nil {
 		number := strings.TrimSuffix(strings.TrimPrefix(link, "net:["), "]")
@@ -148,11 +150,11 @@ func (s *Source) prepare() error {
 	}
 	s.socket, err = multicast.Open(unix.NETLINK_INET_DIAG, s.options.Buffer, destroyGroups[:]...)
 	s.destroys = err == nil
-	if err != nil { // without CAP_NET_ADMIN, and before Linux 4.2
-		s.options.Log.Info("connections that are shorter than the interval are not seen", "error", err)
+	if short := err; err != nil { // before Linux 4.2
 		if s.socket, err = multicast.Open(unix.NETLINK_INET_DIAG, 0); err != nil {
 			return fmt.Errorf("ask for sockets: %w", err)
 		}
+		s.options.Log.Info("connections that are shorter than the interval are not seen", "error", short)
 	}
 	for _, protocol := range []uint8{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
 		if err := dump(protocol, listening, 0, func(*socket) {}); err == nil {
@@ -177,7 +179,8 @@ const messageRoom = 8192
 // Run implements [events.Source].
 func (s *Source) Run(ctx context.Context, emit func(*events.Event)) error {
 	freed := func(end *socket) { s.freed(end, emit) }
-	defer context.AfterFunc(ctx, func() { s.socket.SetDeadline(time.Unix(1, 0)) })()
+	socket := s.socket // Close may come before the call
+	defer context.AfterFunc(ctx, func() { socket.SetDeadline(time.Unix(1, 0)) })()
 	var buffer [messageRoom]byte
 	for next := time.Now().Add(s.options.Interval); ; {
 		if err := s.socket.SetDeadline(next); err != nil {
