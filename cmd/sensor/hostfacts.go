@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sensor/internal/enrich/host"
+	"sensor/internal/fallback/audit"
 )
 
 // hostFacts are what decides, on a host, which sources can work.
@@ -25,6 +26,7 @@ type hostFacts struct {
 	Tracefs             string   `json:"tracefs"`
 	Cgroup              string   `json:"cgroup"`
 	InitialPIDNamespace bool     `json:"initial_pid_namespace"`
+	Audit               string   `json:"audit"`
 	Missing             []string `json:"missing_capabilities"` // of those that the sources use
 }
 
@@ -36,6 +38,7 @@ func readHostFacts() hostFacts {
 		Tracefs:             "not mounted",
 		Cgroup:              "not mounted",
 		InitialPIDNamespace: host.InInitialPIDNamespace(),
+		Audit:               audit.Describe(),
 		Missing:             missingCapabilities(),
 	}
 	if unix.Uname(&uts) == nil {

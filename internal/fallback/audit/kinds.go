@@ -76,7 +76,7 @@ func hooks(k events.Kind) []string {
 	case told(k):
 		return []string{"audit/user"}
 	case k == events.KindAlreadyRunning:
-		return []string{"proc"}
+		return []string{"/proc"}
 	}
 	var hooks []string
 	for _, call := range rules.Calls(k) {

@@ -65,6 +65,7 @@ const (
 const (
 	unicast   = "unicast"   // the sensor is the audit daemon
 	multicast = "multicast" // it reads along
+	procfs    = "procfs"    // it reads /proc
 )
 
 // Source reads the kernel's audit records. Its methods are for one goroutine,
@@ -126,7 +127,11 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 	var errs []error
 	for _, k := range want {
 		reason := reasons[k]
-		s.plan = append(s.plan, events.Service{Kind: k, Variant: variant, Hooks: hooks(k), Err: reason})
+		service := events.Service{Kind: k, Variant: variant, Hooks: hooks(k), Err: reason}
+		if k == events.KindAlreadyRunning {
+			service.Variant = procfs
+		}
+		s.plan = append(s.plan, service)
 		if reason != nil {
 			errs = append(errs, fmt.Errorf("serve %s: %w", k, reason))
 			continue

@@ -125,7 +125,7 @@ func (s *Source) Open(want []events.Kind) (got []events.Kind, err error) {
 		if len(wanted) > 0 { // what runs already says little if nothing follows
 			noProc = noConnector
 		}
-		take(events.Service{Kind: events.KindAlreadyRunning, Variant: "proc", Hooks: []string{"/proc"}, Err: noProc})
+		take(events.Service{Kind: events.KindAlreadyRunning, Variant: "procfs", Hooks: []string{"/proc"}, Err: noProc})
 		s.running = noProc == nil
 	}
 	if len(got) > 0 {
