@@ -87,6 +87,7 @@ type sideState struct {
 	accepted told // processes of whose accepts any was told
 	made     told // the same keys of what file_create tells
 	acted    told // processes of which anything was told that they did
+	untraced told // files that processes have made or written of which the other side cannot know
 	sees     bool // it has told of the witness
 	ignored  uint64
 	faulty   uint64
@@ -114,7 +115,7 @@ func New(options Options) *Comparison {
 	for i := range c.sides {
 		s := &c.sides[i]
 		s.waiting = newWaiting()
-		for _, t := range []*told{&s.told, &s.made, &s.begun, &s.accepted, &s.acted} {
+		for _, t := range []*told{&s.told, &s.made, &s.begun, &s.accepted, &s.acted, &s.untraced} {
 			*t = newTold()
 		}
 	}
@@ -206,6 +207,11 @@ func (c *Comparison) place(side Side, p *pending) {
 		_, exact := c.keys(events.KindFileWrite, p.doc)
 		s.made.add(exact)
 		s.made.add(c.placeKey(p.doc))
+	}
+	if p.doc.kind == events.KindFileCreate || p.doc.kind == events.KindFileWrite {
+		if c.untraced(side.other(), p.doc) {
+			s.untraced.add(c.placeKey(p.doc))
+		}
 	}
 	other := &c.sides[side.other()].waiting
 	if q := c.best(p, other.exact[p.exact], inExact, c.agrees); q != nil {

@@ -247,6 +247,22 @@ func TestPairing(t *testing.T) {
 			}
 			s.add(B, second, connect(9, 9, 80, events.OutcomeSuccess)) // which it does trace
 		}, want{onlyA: 2, rules: "untraced_process=1"}},
+		{"a file that such a process has handed on", events.KindFileWrite, func(s *streams) {
+			s.c.options.Sides[B].BlindBefore = start
+			made, written := write(7, "/f", false), write(8, "/f", false)
+			made.Kind = events.KindFileCreate
+			made.Process.Start, written.Process.Start = start.Add(-second), start.Add(second)
+			s.add(A, second, made)
+			s.add(A, second, written)
+			s.add(A, second, write(8, "/g", false))
+		}, want{onlyA: 1, rules: "untraced_opener=1"}},
+		{"a process that audit does tell of, and one that is as old", events.KindExec, func(s *streams) {
+			s.c.options.Sides[B].BlindBefore, s.c.options.Sides[B].Witness = start, 5
+			e := exec(7, "/bin/a")
+			e.Process.Start = start.Add(-second)
+			s.add(A, second, e)
+			s.add(B, second, connect(5, 5, 80, events.OutcomeSuccess))
+		}, want{onlyA: 1}},
 		{"a kind that audit does not tell", events.KindFork, func(s *streams) {
 			s.c.options.Sides[B].Kinds = []events.Kind{events.KindExec}
 			s.add(A, second, &events.Event{Kind: events.KindFork, Process: process(7)})

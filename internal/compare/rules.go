@@ -182,15 +182,26 @@ var eventRules = []Rule{
 		Name: "untraced_process", Teller: ebpf, Silent: audit,
 		Reason: "the kernel audits only processes that were created after auditing was first enabled; of this one audit has told nothing",
 		holds: func(c *Comparison, side Side, p *pending) bool {
-			silent := side.other()
-			blind := c.options.Sides[silent].BlindBefore
-			if blind.IsZero() || c.sides[silent].sees {
-				return false
-			}
-			began, err := parseTime(p.doc.get(c.names, fieldProcessStart))
-			return err == nil && began < blind.UnixNano() && !c.sides[silent].acted.has(c.processKey(p.doc))
+			return c.untraced(side.other(), p.doc) && !c.sides[side.other()].acted.has(c.processKey(p.doc))
 		},
 	},
+	{
+		Name: "untraced_opener", Teller: ebpf, Silent: audit, Kinds: []events.Kind{events.KindFileWrite},
+		Reason: "likewise of the process that has made or written the file before, and has handed it on",
+		holds: func(c *Comparison, side Side, p *pending) bool {
+			return !c.sides[side.other()].sees && c.sides[side].untraced.has(c.placeKey(p.doc))
+		},
+	},
+}
+
+// untraced reports whether a side cannot know what the process does, because of when that began.
+func (c *Comparison) untraced(silent Side, d *document) bool {
+	blind := c.options.Sides[silent].BlindBefore
+	if blind.IsZero() || c.sides[silent].sees {
+		return false
+	}
+	began, err := parseTime(d.get(c.names, fieldProcessStart))
+	return err == nil && began < blind.UnixNano()
 }
 
 var fieldRules = []FieldRule{
