@@ -67,19 +67,9 @@ func child(dir string) error {
 	return s.Run(context.Background(), func(*events.Event) {})
 }
 
-// What a killed sensor has left behind, the next one removes.
-func TestKilled(t *testing.T) {
-	control := audittest.Lock(t)
-	before, err := control.Status()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	// The second can have no key by which it would be known again.
-	text := "-w " + dir + " -p wa -k mine\n-a always,exclude -F msgtype=BPF\n"
-	if err := os.WriteFile(filepath.Join(dir, "rules"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+// startChild runs a source in a process of its own that can be killed.
+func startChild(t *testing.T, dir string) *exec.Cmd {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +88,23 @@ func TestKilled(t *testing.T) {
 	if err != nil || line != "ready\n" {
 		t.Fatalf("the child says %q, %v", line, err)
 	}
+	return cmd
+}
+
+// What a killed sensor has left behind, the next one removes.
+func TestKilled(t *testing.T) {
+	control := audittest.Lock(t)
+	before, err := control.Status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	// The second can have no key by which it would be known again.
+	text := "-w " + dir + " -p wa -k mine\n-a always,exclude -F msgtype=BPF\n"
+	if err := os.WriteFile(filepath.Join(dir, "rules"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := startChild(t, dir)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +136,39 @@ func TestKilled(t *testing.T) {
 	after, err := control.Status()
 	if err != nil || valuesOf(after) != valuesOf(before) || after.PID != 0 {
 		t.Errorf("afterwards %+v, before %+v, %v", after, before, err)
+	}
+	if files, _ := filepath.Glob(filepath.Join(dir, "audit-*")); len(files) != 0 {
+		t.Errorf("left in the state directory: %v", files)
+	}
+}
+
+// Whoever takes over from a killed sensor removes what that has left behind, and
+// does not take it for the host's own.
+func TestKilledBeside(t *testing.T) {
+	control := audittest.Lock(t)
+	before, err := control.Status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "rules"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := startChild(t, dir)
+	l := open(t, []events.Kind{events.KindExec}, func(o *Options) { o.StateDir, o.Beside = dir, true })
+	l.run()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	l.said("no audit daemon receives the records any more")
+	l.end()
+	after, err := control.Status()
+	if err != nil || valuesOf(after) != valuesOf(before) || after.PID != 0 {
+		t.Errorf("afterwards %+v, before %+v, %v", after, before, err)
+	}
+	if list, err := control.Rules(); err != nil || len(list) != 0 {
+		t.Errorf("%d rules are left, %v", len(list), err)
 	}
 	if files, _ := filepath.Glob(filepath.Join(dir, "audit-*")); len(files) != 0 {
 		t.Errorf("left in the state directory: %v", files)

@@ -194,6 +194,7 @@ func (s *Source) open(want []events.Kind) (variant string, reasons map[events.Ki
 	if s.options.Diagnosis {
 		return s.diagnose(want)
 	}
+	s.watch.clean = s.cleanUp
 	s.cleanUp()
 	if err := s.watch.start(); err != nil {
 		return "", nil, explain(err)

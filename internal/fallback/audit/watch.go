@@ -30,6 +30,7 @@ type watch struct {
 	inlet  inlet
 	beside bool // add rules also beside another daemon
 	lives  func(pid int) bool
+	clean  func() // removes what killed sensors have left behind; may be nil
 
 	daemon     uint32 // that is known to receive the records in our place
 	yieldUntil time.Time
@@ -158,6 +159,7 @@ func (w *watch) retake() (moved bool, err error) {
 	if err := w.inlet.Listen(false); err != nil {
 		return false, err
 	}
+	w.cleanUp() // or what the daemon has changed, if it was a sensor that was killed, would be taken for the host's
 	err = w.take()
 	if err == nil {
 		w.log.Warn("no audit daemon receives the records any more; the sensor does")
@@ -224,7 +226,15 @@ func (w *watch) checkRules(now time.Time) error {
 	return nil
 }
 
-// end gives everything back.
+func (w *watch) cleanUp() {
+	if w.clean != nil {
+		w.clean()
+	}
+}
+
+// end gives everything back, also for sensors that were killed meanwhile.
 func (w *watch) end() error {
-	return errors.Join(w.stop(), w.tenure.release())
+	err := errors.Join(w.stop(), w.tenure.release())
+	w.cleanUp()
+	return err
 }
