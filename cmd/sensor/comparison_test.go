@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"github.com/elastic/go-libaudit/v2"
+	"golang.org/x/sys/unix"
 
 	"sensor/internal/compare"
 	"sensor/internal/fallback/audit/audittest"
@@ -35,17 +37,28 @@ type comparison struct {
 // startComparison starts `sensor compare`.
 func startComparison(t *testing.T, args ...string) *comparison {
 	t.Helper()
+	c := newComparison(t, args...)
+	c.start()
+	return c
+}
+
+func newComparison(t *testing.T, args ...string) *comparison {
+	t.Helper()
 	c := &comparison{t: t, log: newLogBuffer(), cmd: exec.Command("/proc/self/exe", append([]string{"compare"}, args...)...)}
 	c.cmd.Env = append(os.Environ(), beSensor+"=1")
 	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, c.log
+	return c
+}
+
+func (c *comparison) start() {
+	c.t.Helper()
 	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	c.t.Cleanup(func() {
 		c.cmd.Process.Kill()
 		c.cmd.Wait()
 	})
-	return c
 }
 
 // watches waits until both sides watch.
@@ -246,8 +259,11 @@ func act(t *testing.T, name string) []string {
 
 // TestCompare runs a command under comparison, and reads the report in all its forms.
 func TestCompare(t *testing.T) {
-	needsPrograms(t)
 	audittest.Lock(t)
+	if bare() {
+		comparesNothing(t, startComparison(t, "--", "/proc/self/exe"), "source ebpf: ", bareRows[row()])
+		return
+	}
 	place := ownActs(t)
 	page := filepath.Join(t.TempDir(), "page.html")
 	args := append([]string{"--json", "--html", page, "--examples", manyExamples}, fewKinds()...)
@@ -284,6 +300,81 @@ func TestCompare(t *testing.T) {
 	}
 	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("</html>")) {
 		t.Errorf("the page has %d bytes, %v", len(text), err)
+	}
+}
+
+// comparesNothing demands that the command was not run because a source does not work, and that the reason is told.
+func comparesNothing(t *testing.T, c *comparison, reasons ...string) {
+	t.Helper()
+	if code := c.end(); code != exitUnserved || c.stdout.Len() > 0 {
+		t.Errorf("exit code %d, want %d; the comparison said:\n%s%s", code, exitUnserved, c.log, &c.stdout)
+	}
+	for _, reason := range reasons {
+		if !strings.Contains(c.log.String(), reason) {
+			t.Errorf("it does not say %q:\n%s", reason, c.log)
+		}
+	}
+}
+
+// TestCompareWithoutAudit has no right to the audit system.
+func TestCompareWithoutAudit(t *testing.T) {
+	needsTime(t)
+	audittest.Lock(t)
+	c := newComparison(t, "--", "/bin/echo", "run all the same")
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{Size: 1}}, GidMappings: []syscall.SysProcIDMap{{Size: 1}},
+	}
+	c.start()
+	comparesNothing(t, c, "source audit: ")
+}
+
+// TestJournal reads what another has written, and gives the room back.
+func TestJournal(t *testing.T) {
+	file, err := unnamedFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	j := newJournal(file)
+	line := bytes.Repeat([]byte("x"), 1000)
+	line = append(line, '\n')
+	var written, read, least, most int64
+	for range 40_000 {
+		if _, err := file.Write(line[1000-written%1000:]); err != nil {
+			t.Fatal(err)
+		}
+		written++
+		if written%3000 > 0 {
+			continue
+		}
+		if _, err := file.Write([]byte("torn")); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			got, err := j.next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil || len(bytes.TrimPrefix(got, []byte("torn"))) != int(read%1000) {
+				t.Fatalf("line %d has %d bytes, %v", read, len(got), err)
+			}
+			read++
+		}
+		var stat unix.Stat_t
+		if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+			t.Fatal(err)
+		}
+		least, most = stat.Size, max(most, stat.Blocks*512)
+	}
+	if read != written/3000*3000 || least < 3*journalFree {
+		t.Errorf("%d of %d lines were read, %d bytes", read, written, least)
+	}
+	if n, err := j.unread(); err != nil || n < (written-read)*100 || n > (written-read)*1000 {
+		t.Errorf("%d bytes of %d lines wait, %v", n, written-read, err)
+	}
+	if !j.keeping && most > 2*journalFree {
+		t.Errorf("the file had %d bytes", most)
 	}
 }
 

@@ -189,30 +189,7 @@ func (s *sideState) kind(k events.Kind) *kindState {
 func (c *Comparison) place(side Side, p *pending) {
 	p.loose, p.exact = c.keys(p.doc.kind, p.doc)
 	s := &c.sides[side]
-	if p.doc.kind != events.KindAlreadyRunning {
-		s.acted.add(c.processKey(p.doc))
-	}
-	switch p.doc.kind {
-	case events.KindFileWrite:
-		s.told.add(p.exact)
-		s.told.add(c.placeKey(p.doc))
-	case events.KindConnect:
-		p.again = s.begun.has(p.exact)
-		if c.inProgress(p.doc) {
-			s.begun.add(p.exact)
-		}
-	case events.KindAccept, events.KindUnixAccept, events.KindVsockAccept:
-		s.accepted.add(c.processKey(p.doc))
-	case events.KindFileCreate:
-		_, exact := c.keys(events.KindFileWrite, p.doc)
-		s.made.add(exact)
-		s.made.add(c.placeKey(p.doc))
-	}
-	if p.doc.kind == events.KindFileCreate || p.doc.kind == events.KindFileWrite {
-		if c.untraced(side.other(), p.doc) {
-			s.untraced.add(c.placeKey(p.doc))
-		}
-	}
+	c.remember(side, p)
 	other := &c.sides[side.other()].waiting
 	if q := c.best(p, other.exact[p.exact], inExact, c.agrees); q != nil {
 		other.remove(q)
@@ -228,94 +205,39 @@ func (c *Comparison) place(side Side, p *pending) {
 	s.waiting.push(p)
 }
 
+// remember keeps what rules may ask later.
+func (c *Comparison) remember(side Side, p *pending) {
+	s := &c.sides[side]
+	if p.doc.kind != events.KindAlreadyRunning {
+		s.acted.add(c.processKey(p.doc))
+	}
+	switch p.doc.kind {
+	case events.KindConnect:
+		p.again = s.begun.has(p.exact)
+		if c.inProgress(p.doc) {
+			s.begun.add(p.exact)
+		}
+	case events.KindAccept, events.KindUnixAccept, events.KindVsockAccept:
+		s.accepted.add(c.processKey(p.doc))
+	case events.KindFileWrite, events.KindFileCreate:
+		_, exact := c.keys(events.KindFileWrite, p.doc)
+		keys := &s.told
+		if p.doc.kind == events.KindFileCreate {
+			keys = &s.made
+		}
+		keys.add(exact)
+		keys.add(c.placeKey(p.doc))
+		if c.untraced(side.other(), p.doc) {
+			s.untraced.add(c.placeKey(p.doc))
+		}
+	}
+}
+
 // full reports whether one more may not wait. Then the new one is given up, not
 // the oldest: the oldest's partner is the next to come.
 func (c *Comparison) full(size int) bool {
 	a, b := &c.sides[A].waiting, &c.sides[B].waiting
 	return a.count+b.count+1 > c.options.PendingEvents || a.size+b.size+size > c.options.PendingBytes
-}
-
-// span is from when an event may have happened to when it was told.
-func (p *pending) span() (from, to int64) { return p.doc.at, max(p.doc.at, p.told) }
-
-// Among how many events that fit the best partner is looked for, and among how many in all.
-const (
-	maxFitting    = 8
-	maxCandidates = 64
-)
-
-// best is the partner that differs in the fewest fields; of several the nearest
-// in time, of several the first. nil if none fits.
-func (c *Comparison) best(p *pending, q queue, which int, fits func(a, b *document) bool) *pending {
-	var found *pending
-	var differs int
-	fitting := 0
-	for candidate, n := q.head, 0; candidate != nil && n < maxCandidates && fitting < maxFitting; candidate, n = candidate.links[which].after, n+1 {
-		if !c.near(p, candidate) || !fits(p.doc, candidate.doc) {
-			continue
-		}
-		fitting++
-		if found == nil {
-			found, differs = candidate, -1
-			continue
-		}
-		if differs < 0 {
-			differs = c.differing(p.doc, found.doc)
-		}
-		if d := c.differing(p.doc, candidate.doc); d < differs || d == differs && distance(p, candidate) < distance(p, found) {
-			found, differs = candidate, d
-		}
-	}
-	return found
-}
-
-func distance(p, q *pending) int64 { return max(p.doc.at-q.doc.at, q.doc.at-p.doc.at) }
-
-// near reports whether both may have happened at the same time.
-func (c *Comparison) near(p, q *pending) bool {
-	from, to := p.span()
-	otherFrom, otherTo := q.span()
-	return from <= otherTo+int64(c.options.Tolerance) && otherFrom <= to+int64(c.options.Tolerance)
-}
-
-// conflict reports whether both have the field, and other values.
-func (c *Comparison) conflict(a, b *document, id fieldID) bool {
-	x, y := a.get(c.names, id), b.get(c.names, id)
-	return x != nil && y != nil && string(x) != string(y)
-}
-
-// alike is whether two events of the same pid may be of the same process, and are
-// both summaries or none.
-func (c *Comparison) alike(a, b *document) bool {
-	return !c.conflict(a, b, fieldEntity) && (a.get(c.names, fieldSummary) == nil) == (b.get(c.names, fieldSummary) == nil)
-}
-
-// agrees is whether two events of the same process and content may be one for certain.
-func (c *Comparison) agrees(a, b *document) bool {
-	for _, id := range apart {
-		if c.conflict(a, b, id) {
-			return false
-		}
-	}
-	return c.alike(a, b)
-}
-
-// resembles is whether two events of the same process, of which nothing better
-// has come, may be one: they share some of the content, or one knows none.
-func (c *Comparison) resembles(a, b *document) bool {
-	if !c.alike(a, b) {
-		return false
-	}
-	var some [2]bool
-	for _, id := range pairings[a.kind].content {
-		x, y := a.get(c.names, id), b.get(c.names, id)
-		if x != nil && string(x) == string(y) {
-			return true
-		}
-		some[A], some[B] = some[A] || x != nil, some[B] || y != nil
-	}
-	x := a.get(c.names, fieldInode)
-	return x != nil && string(x) == string(b.get(c.names, fieldInode)) || !some[A] || !some[B]
 }
 
 // pair counts two events that are one. p is of the given side.
