@@ -110,7 +110,7 @@ const (
 	mostUnread = 4 << 30
 )
 
-var errBehind = fmt.Errorf("compare: the comparison is %d GiB behind the sources; it ends here", mostUnread>>30)
+var errBehind = fmt.Errorf("compare: %d GiB of events wait to be compared; it ends here", mostUnread>>30)
 
 // run reads while the sources write, until ctx ends. It ends early with an error if it cannot keep up.
 func (f *feed) run(ctx context.Context) error {
@@ -136,6 +136,22 @@ func (f *feed) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// hold reads nothing until ctx ends. It ends early with an error if the files grow too large.
+func (f *feed) hold(ctx context.Context) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if err := f.keepsUp(); err != nil {
+			return err
+		}
+	}
 }
 
 // rest reads what is left after both have ended.

@@ -201,12 +201,14 @@ func (s *session) work(ctx context.Context) (*compare.Command, error) {
 			})
 		}
 	}
-	if s.AuditLog == "" { // else one side is read when the other is there
-		others.Go(func() {
-			failures[2] = s.feed.run(ctx)
-			cancel()
-		})
+	read := s.feed.run
+	if s.AuditLog != "" { // one side is read when the other is there
+		read = s.feed.hold
 	}
+	others.Go(func() {
+		failures[2] = read(ctx)
+		cancel()
+	})
 	others.Go(func() { s.progress(ctx) })
 	command, err := s.run(limit, s.std)
 	cancel()
