@@ -158,7 +158,7 @@ func (c *Comparison) Add(side Side, line []byte) error {
 	if d.created > 0 && d.kind != events.KindAlreadyRunning { // of which the time is that of the process's start
 		k.delays.add(d.created - d.at)
 	}
-	c.place(side, &pending{doc: d, told: s.position})
+	c.place(side, &pending{doc: d, side: side, told: s.position})
 	return nil
 }
 

@@ -145,6 +145,10 @@ func TestPairing(t *testing.T) {
 				s.add(A, i*second, write(7, "/f", true))
 			}
 		}, want{both: 2, rules: "write_summary=2"}},
+		{"file opened only after it was written", events.KindFileWrite, func(s *streams) {
+			s.add(A, second, write(7, "/f", false))
+			s.add(B, second+100*time.Millisecond, write(7, "/f", false))
+		}, want{rules: "written_later=1 opened_again=1"}},
 		{"file opened twice and written once", events.KindFileWrite, func(s *streams) {
 			s.add(B, 1*second, write(7, "/f", false))
 			s.add(B, 1*second, write(7, "/f", false))

@@ -2,6 +2,8 @@
 
 package compare
 
+import "sensor/internal/events"
+
 // span is from when an event may have happened to when it was told.
 func (p *pending) span() (from, to int64) { return p.doc.at, max(p.doc.at, p.told) }
 
@@ -18,7 +20,7 @@ func (c *Comparison) best(p *pending, q queue, which int, fits func(a, b *docume
 	var differs int
 	fitting := 0
 	for candidate, n := q.head, 0; candidate != nil && n < maxCandidates && fitting < maxFitting; candidate, n = candidate.links[which].after, n+1 {
-		if !c.near(p, candidate) || !fits(p.doc, candidate.doc) {
+		if !c.near(p, candidate) || !c.opensFirst(p, candidate) || !fits(p.doc, candidate.doc) {
 			continue
 		}
 		fitting++
@@ -43,6 +45,18 @@ func (c *Comparison) near(p, q *pending) bool {
 	from, to := p.span()
 	otherFrom, otherTo := q.span()
 	return from <= otherTo+int64(c.options.Tolerance) && otherFrom <= to+int64(c.options.Tolerance)
+}
+
+// opensFirst reports whether two events may be one where one side tells the open
+// of a file and the other what was written then.
+func (c *Comparison) opensFirst(p, q *pending) bool {
+	if p.doc.kind != events.KindFileWrite || c.options.Sides[p.side].Source == c.options.Sides[q.side].Source {
+		return true
+	}
+	if c.options.Sides[q.side].Source == audit {
+		p, q = q, p
+	}
+	return c.options.Sides[p.side].Source != audit || p.doc.at <= q.doc.at+int64(coarse)
 }
 
 // conflict reports whether both have the field, and other values.

@@ -11,6 +11,7 @@ import (
 // A pending event waits for its partner. It stands in three lists.
 type pending struct {
 	doc          *document
+	side         Side
 	told         int64 // where its side's stream was when it was told: ns since 1970, not before doc.at
 	loose, exact uint64
 	again        bool // a connect whose like was told before, without its outcome

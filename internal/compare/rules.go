@@ -210,7 +210,7 @@ var fieldRules = []FieldRule{
 		Reason: "audit's time is that at which the system call began, by the clock of the timer tick (1 to 10 ms) and cut to 1 ms; a call may wait",
 		holds: func(c *Comparison, theirs, other said) bool {
 			early, late, ok := timesOf(theirs, other)
-			return ok && early <= late+int64(20*time.Millisecond) && late-early <= int64(waits(theirs.doc.kind))
+			return ok && early <= late+int64(coarse) && late-early <= int64(waits(theirs.doc.kind))
 		},
 	},
 	{
@@ -289,6 +289,9 @@ var fieldRules = []FieldRule{
 		holds:  bothHave,
 	},
 }
+
+// coarse is how much later than the event audit's time may be, by the clock of the tick and by that of the wall.
+const coarse = 20 * time.Millisecond
 
 // inProgress reports whether the outcome of an attempt is not known yet.
 func (c *Comparison) inProgress(d *document) bool {
