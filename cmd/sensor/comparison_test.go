@@ -55,8 +55,10 @@ func (c *comparison) start() {
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
-	c.t.Cleanup(func() {
-		c.cmd.Process.Kill()
+	c.t.Cleanup(func() { // with its rules
+		c.cmd.Process.Signal(syscall.SIGTERM)
+		timer := time.AfterFunc(patience, func() { c.cmd.Process.Kill() })
+		defer timer.Stop()
 		c.cmd.Wait()
 	})
 }

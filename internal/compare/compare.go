@@ -158,7 +158,11 @@ func (c *Comparison) Add(side Side, line []byte) error {
 	if d.created > 0 && d.kind != events.KindAlreadyRunning { // of which the time is that of the process's start
 		k.delays.add(d.created - d.at)
 	}
-	c.place(side, &pending{doc: d, side: side, told: s.position})
+	p := &pending{doc: d, side: side, told: s.position}
+	if _, p.latest = p.span(); c.options.Sides[side].Source == audit {
+		p.latest = max(p.latest, d.created)
+	}
+	c.place(side, p)
 	return nil
 }
 

@@ -81,6 +81,14 @@ func TestPairing(t *testing.T) {
 			s.add(A, 1*second, exec(7, "/bin/a"))
 			s.add(B, 4*second, exec(7, "/bin/a"))
 		}, want{onlyA: 1, onlyB: 1}},
+		{"a call that was slow", events.KindExec, func(s *streams) {
+			e := exec(7, "/bin/a")
+			e.Time, e.Created = start.Add(1*second), start.Add(4*second)
+			s.add(A, 4*second, exec(7, "/bin/a"))
+			if err := s.c.Add(B, s.encoder.Append(nil, e)); err != nil {
+				s.t.Fatal(err)
+			}
+		}, want{both: 1}},
 		{"a pid that was given again", events.KindExit, func(s *streams) {
 			s.add(A, second, known(exit(7, 0), "first"))
 			s.add(B, second, known(exit(7, 0), "second"))
@@ -124,7 +132,11 @@ func TestPairing(t *testing.T) {
 			}
 			s.add(A, 60*second, accept())
 			s.add(B, 60*second, exec(9, "/bin/later"))
-			s.add(B, 5*second, accept()) // told now
+			late := accept()
+			late.Time, late.Created = start.Add(5*second), start.Add(60*second)
+			if err := s.c.Add(B, s.encoder.Append(nil, late)); err != nil {
+				s.t.Fatal(err)
+			}
 		}, want{both: 1}},
 		{"before both watched", events.KindExec, func(s *streams) {
 			s.add(A, -second, exec(7, "/bin/a"))

@@ -42,9 +42,8 @@ func distance(p, q *pending) int64 { return max(p.doc.at-q.doc.at, q.doc.at-p.do
 
 // near reports whether both may have happened at the same time.
 func (c *Comparison) near(p, q *pending) bool {
-	from, to := p.span()
-	otherFrom, otherTo := q.span()
-	return from <= otherTo+int64(c.options.Tolerance) && otherFrom <= to+int64(c.options.Tolerance)
+	tolerance := int64(c.options.Tolerance)
+	return p.doc.at <= q.latest+tolerance && q.doc.at <= p.latest+tolerance
 }
 
 // opensFirst reports whether two events may be one where one side tells the open

@@ -13,6 +13,7 @@ type pending struct {
 	doc          *document
 	side         Side
 	told         int64 // where its side's stream was when it was told: ns since 1970, not before doc.at
+	latest       int64 // when it has happened at the latest: audit has the time of a call's begin
 	loose, exact uint64
 	again        bool // a connect whose like was told before, without its outcome
 	links        [listCount]link

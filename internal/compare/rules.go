@@ -210,7 +210,13 @@ var fieldRules = []FieldRule{
 		Reason: "audit's time is that at which the system call began, by the clock of the timer tick (1 to 10 ms) and cut to 1 ms; a call may wait",
 		holds: func(c *Comparison, theirs, other said) bool {
 			early, late, ok := timesOf(theirs, other)
-			return ok && early <= late+int64(coarse) && late-early <= int64(waits(theirs.doc.kind))
+			if !ok || early > late+int64(coarse) {
+				return false
+			}
+			if read := theirs.doc.created; read > 0 { // when the call was over
+				return late <= read+int64(coarse)
+			}
+			return late-early <= int64(waits(theirs.doc.kind))
 		},
 	},
 	{
@@ -331,7 +337,7 @@ func timesOf(a, b said) (x, y int64, ok bool) {
 	return x, y, err == nil && err2 == nil
 }
 
-// waits is how long a call of the kind may take before what it does is told.
+// waits is how long a call of the kind may take, where it is not known when it was told.
 func waits(kind events.Kind) time.Duration {
 	switch kind {
 	case events.KindAccept:
