@@ -101,7 +101,7 @@ func TestContent(t *testing.T) {
 			}
 		}
 	}
-	s := start(t, "--kinds", strings.Join(wanted, ","))
+	s := start(t, "--source", "ebpf", "--kinds", strings.Join(wanted, ","))
 	var balance events.Balance
 	if len(kinds) == 1 { // or the acts end before the sensor looks
 		balance = s.stop()

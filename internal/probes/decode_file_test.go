@@ -5,6 +5,7 @@ package probes
 import (
 	"bytes"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -171,7 +172,7 @@ func TestDecodeFileDetails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := test.get(e); got != test.want {
+			if got := test.get(e); !reflect.DeepEqual(got, test.want) {
 				t.Errorf("%v, want %v", got, test.want)
 			}
 		})

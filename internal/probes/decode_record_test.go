@@ -98,9 +98,9 @@ func comm(name string) (c [16]int8) {
 // kindsOf are the kinds of a category, whose records one decoder takes.
 func kindsOf(category string) []events.Kind {
 	var kinds []events.Kind
-	for _, kind := range events.Kinds() {
-		if kind.Traits().Category == category {
-			kinds = append(kinds, kind)
+	for _, row := range kindRows() {
+		if row.kind.Traits().Category == category {
+			kinds = append(kinds, row.kind)
 		}
 	}
 	return kinds
