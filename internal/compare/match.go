@@ -94,6 +94,8 @@ func (c *Comparison) resembles(a, b *document) bool {
 		}
 		some[A], some[B] = some[A] || x != nil, some[B] || y != nil
 	}
-	x := a.get(c.names, fieldInode)
-	return x != nil && string(x) == string(b.get(c.names, fieldInode)) || !some[A] || !some[B]
+	if c.conflict(a, b, fieldInode) || c.conflict(a, b, fieldDevice) {
+		return false
+	}
+	return c.same(a, b, fieldInode) || !some[A] || !some[B]
 }
