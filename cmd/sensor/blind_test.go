@@ -112,19 +112,23 @@ func checkAct(r acts.Result, docs []map[string]any, here []blind) error {
 	return errors.Join(acts.Check(r, docs)...)
 }
 
-const hooksDoc = "../../docs/hooks.md"
-
-// TestBlindSpots holds docs/hooks.md to what the acts are excused from.
+// TestBlindSpots holds the documents to what the acts are excused from.
 func TestBlindSpots(t *testing.T) {
 	if row() != "host" {
 		t.Skip("there are no docs in a VM")
 	}
-	text, err := os.ReadFile(hooksDoc)
+	holdBlindSpots(t, "../../docs/hooks.md", blindSpots)
+	holdBlindSpots(t, "../../docs/fallback.md", slices.Concat(auditLens.blind, procconnLens.blind))
+}
+
+func holdBlindSpots(t *testing.T, doc string, spots []blind) {
+	t.Helper()
+	text, err := os.ReadFile(doc)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var table strings.Builder
-	for _, b := range blindSpots {
+	for _, b := range spots {
 		fmt.Fprintf(&table, "| %s | `%s` | %s | %s |\n", b.where, strings.Join(b.list(), "`, `"), b.reason, strings.ReplaceAll(b.acts, " ", ", "))
 		for _, act := range strings.Fields(b.acts) {
 			if !slices.ContainsFunc(acts.List(t), func(a acts.Act) bool { return a.Name == act }) {
@@ -136,17 +140,17 @@ func TestBlindSpots(t *testing.T) {
 	_, rest, ok := strings.Cut(string(text), begin)
 	was, after, closed := strings.Cut(rest, end)
 	if !ok || !closed {
-		t.Fatalf("%s has no table of blind spots", hooksDoc)
+		t.Fatalf("%s has no table of blind spots", doc)
 	}
 	if was == table.String() {
 		return
 	}
 	if !*update {
-		t.Errorf("%s differs from the blind spots: run go test ./cmd/sensor -run TestBlindSpots -update", hooksDoc)
+		t.Errorf("%s differs from the blind spots: run go test ./cmd/sensor -run TestBlindSpots -update", doc)
 		return
 	}
 	before, _, _ := strings.Cut(string(text), begin)
-	if err := os.WriteFile(hooksDoc, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
+	if err := os.WriteFile(doc, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -8,7 +8,7 @@ import "strconv"
 type Kind uint8
 
 // The kinds, in the order of enum kind in headers/record.h; those after the
-// empty line are made in user space alone.
+// empty line are in no BPF record.
 const (
 	KindNone Kind = iota
 	KindExec
