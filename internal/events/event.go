@@ -102,16 +102,6 @@ type Attempt struct {
 	Redacted bool   // Args had secrets masked
 }
 
-// Loss describes events that were not delivered.
-type Loss struct {
-	Kind  Kind
-	Stage Reason
-	CPU   int // -1 where no CPU can be named
-	Count uint64
-	First time.Time
-	Last  time.Time
-}
-
 // Serving says which source tells of which kind from now on, and of what nobody does.
 type Serving struct {
 	By    []Served // in the order of the kinds

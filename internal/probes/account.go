@@ -4,7 +4,6 @@ package probes
 
 import (
 	"errors"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,8 +34,7 @@ func (s *Source) abandon(emit func(*events.Event)) {
 
 // tell puts a loss into the stream.
 func (s *Source) tell(loss events.Loss, emit func(*events.Event)) {
-	s.options.Ledger.Synthesized(events.KindEventsLost, 1)
-	emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: time.Now(), Loss: &loss})
+	emit(s.options.Ledger.LossEvent(Name, loss))
 }
 
 // stop makes the programs do nothing, waits until none runs that has not seen

@@ -172,8 +172,7 @@ func (s *Source) count(now time.Time, lost uint32, emit func(*events.Event)) {
 	s.losses.count(now, lost, drops, s.watch.tenure.holds, s.assembler.Missing())
 	s.losses.tell(func(loss events.Loss) {
 		s.options.Log.Warn("audit events were lost", "reason", loss.Stage, "count", loss.Count)
-		s.options.Ledger.Synthesized(events.KindEventsLost, 1)
-		emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: now, Loss: &loss})
+		emit(s.options.Ledger.LossEvent(Name, loss))
 	})
 }
 

@@ -86,10 +86,6 @@ func (s *Source) file(n *tree.Node, path string, o op) *events.File {
 // lost tells that the kernel's queue was full. How many notifications there was no
 // room for nobody knows: each time counts as one.
 func (s *Source) lost(n uint64) {
-	s.options.Ledger.Generated(events.KindNone, n)
-	s.options.Ledger.Dropped(events.ReasonOverflow, events.KindNone, n)
-	s.options.Ledger.Synthesized(events.KindEventsLost, 1)
 	now := time.Now()
-	loss := &events.Loss{Kind: events.KindNone, Stage: events.ReasonOverflow, CPU: -1, Count: n, First: now, Last: now}
-	s.send(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: now, Loss: loss})
+	s.send(s.options.Ledger.Lose(Name, events.Loss{Stage: events.ReasonOverflow, CPU: -1, Count: n, First: now, Last: now}))
 }

@@ -256,10 +256,7 @@ func (s *Source) accountRest(emit func(*events.Event)) {
 }
 
 func (s *Source) tellLoss(loss events.Loss, emit func(*events.Event)) {
-	s.options.Ledger.Generated(loss.Kind, loss.Count)
-	s.options.Ledger.Dropped(loss.Stage, loss.Kind, loss.Count)
-	s.options.Ledger.Synthesized(events.KindEventsLost, 1)
-	emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: time.Now(), Loss: &loss})
+	emit(s.options.Ledger.Lose(Name, loss))
 }
 
 // Close ends the subscription.

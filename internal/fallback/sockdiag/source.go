@@ -283,12 +283,7 @@ func (s *Source) account(emit func(*events.Event)) {
 
 func (s *Source) tellLoss(reason events.Reason, n uint64, emit func(*events.Event)) {
 	now := time.Now()
-	s.options.Ledger.Generated(events.KindNone, n)
-	s.options.Ledger.Dropped(reason, events.KindNone, n)
-	s.options.Ledger.Synthesized(events.KindEventsLost, 1)
-	emit(&events.Event{Kind: events.KindEventsLost, Provider: Name, Time: now, Loss: &events.Loss{
-		Kind: events.KindNone, Stage: reason, CPU: -1, Count: n, First: now, Last: now,
-	}})
+	emit(s.options.Ledger.Lose(Name, events.Loss{Stage: reason, CPU: -1, Count: n, First: now, Last: now}))
 }
 
 // Close frees what Open took.
