@@ -10,7 +10,7 @@ import (
 	"sensor/internal/events"
 	"sensor/internal/fallback/inotify/content"
 	"sensor/internal/fallback/inotify/tree"
-	"sensor/internal/hashes"
+	"sensor/internal/fallback/inotify/hashes"
 )
 
 // hashing is what is to be read: first what has changed, then what has no hashes yet.

@@ -26,7 +26,7 @@ import (
 	"sensor/internal/events"
 	"sensor/internal/fallback/inotify/baseline"
 	"sensor/internal/fallback/inotify/tree"
-	"sensor/internal/hashes"
+	"sensor/internal/fallback/inotify/hashes"
 )
 
 // Options of the source.

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sensor/internal/fallback/inotify/tree"
-	"sensor/internal/hashes"
+	"sensor/internal/fallback/inotify/hashes"
 )
 
 func newSet(t testing.TB, names ...string) *hashes.Set {

@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"sensor/internal/fallback/inotify/tree"
-	"sensor/internal/hashes"
+	"sensor/internal/fallback/inotify/hashes"
 )
 
 // What is wrong with a baseline.

@@ -18,7 +18,7 @@ import (
 
 	"sensor/internal/events"
 	"sensor/internal/fallback/inotify/tree"
-	"sensor/internal/hashes"
+	"sensor/internal/fallback/inotify/hashes"
 )
 
 // Why a file has no hashes.

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sensor/internal/fallback/inotify/tree"
-	"sensor/internal/hashes"
+	"sensor/internal/fallback/inotify/hashes"
 )
 
 func newReader(t *testing.T, most, rate int64) *Reader {

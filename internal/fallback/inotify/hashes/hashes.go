@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package hashes computes the hashes of a file's content that can be asked for
-// by name. Sources and enrichers share it, so it belongs to neither.
+// by name.
 package hashes
 
 import (
