@@ -132,10 +132,13 @@ func (a Args) All() iter.Seq[string] {
 	}
 }
 
-// Len is Count, or where it is unknown the number of strings there are.
+// Len is Count, or where it is unknown the number of strings there are, if none is missing; else 0.
 func (a Args) Len() int {
 	if a.Count > 0 {
 		return a.Count
+	}
+	if a.Cut {
+		return 0
 	}
 	n := strings.Count(a.Packed, "\x00")
 	if a.Packed != "" && a.Packed[len(a.Packed)-1] != 0 {

@@ -2,7 +2,11 @@
 
 package process
 
-import "sensor/internal/events"
+import (
+	"time"
+
+	"sensor/internal/events"
+)
 
 // sameLife decides, where a start time is unknown, whether the process that was
 // found by its pid is the one of the event or had the pid before it: nil then.
@@ -15,12 +19,16 @@ func (t *Table) sameLife(e *events.Event, known *entry) *entry {
 	switch {
 	case known.dead && e.Kind != events.KindExit,
 		e.Kind == events.KindFork && known.told.Before(e.Time),
-		p.StartKey != 0 && !p.Start.IsZero() && known.told.Before(p.Start):
+		p.StartKey != 0 && !p.Start.IsZero() && known.told.Add(slack).Before(p.Start):
 		t.drop(known)
 		return nil
 	}
 	return known
 }
+
+// slack is how far the time of an event may lie before the start of its process: audit's
+// clock stands still between two ticks of the kernel, and wall time is reckoned from boot time.
+const slack = 2 * tick * time.Nanosecond
 
 // learnStart enters when a known process has started, as p has it, if that was unknown.
 func (t *Table) learnStart(known *entry, p *events.Process) {

@@ -195,7 +195,7 @@ func full(kind events.Kind) *events.Event {
 		ev.Outcome = events.OutcomeFailure
 		ev.Attempt = &events.Attempt{
 			Filename: "/usr/local/bin/wget",
-			Args:     events.Args{Packed: "wget\x00-q\x00", Cut: true},
+			Args:     events.Args{Packed: "wget\x00-q\x00", Count: 2, Cut: true},
 			Code:     "ENOENT", Message: "no such file or directory",
 		}
 	case events.KindConnect:

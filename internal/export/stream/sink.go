@@ -136,7 +136,28 @@ func (s *Sink) Name() string { return s.name }
 
 // Write implements [events.Sink]. It blocks until all is written, the other end
 // is gone (EPIPE) or ctx ends.
-func (s *Sink) Write(ctx context.Context, batch []*events.Event) (int, error) {
+func (s *Sink) Write(ctx context.Context, batch []*events.Event) (n int, err error) {
+	for n < len(batch) {
+		if n > 0 && ctx.Err() != nil {
+			return n, fmt.Errorf("write to %s: %w", s.name, context.Cause(ctx))
+		}
+		delivered, err := s.writeSome(ctx, batch[n:])
+		if n += delivered; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// mostBuffered is from how many bytes on what is encoded is written: a document
+// can be far larger than what the event takes in memory.
+const mostBuffered = 1 << 20
+
+// writeSome writes the first events of the batch, as many as fill the buffer.
+func (s *Sink) writeSome(ctx context.Context, batch []*events.Event) (int, error) {
+	if cap(s.buffer) > 4*mostBuffered {
+		s.buffer = nil
+	}
 	s.buffer, s.ends = s.buffer[:0], s.ends[:0]
 	if s.torn {
 		s.buffer = append(s.buffer, '\n') // what was begun stays a line of its own
@@ -144,6 +165,9 @@ func (s *Sink) Write(ctx context.Context, batch []*events.Event) (int, error) {
 	for _, e := range batch {
 		s.buffer = append(s.encode(s.buffer, e), '\n')
 		s.ends = append(s.ends, len(s.buffer))
+		if len(s.buffer) >= mostBuffered {
+			break
+		}
 	}
 	n, err := s.write(ctx, s.buffer)
 	written := 0

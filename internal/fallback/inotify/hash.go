@@ -9,8 +9,8 @@ import (
 
 	"sensor/internal/events"
 	"sensor/internal/fallback/inotify/content"
-	"sensor/internal/fallback/inotify/tree"
 	"sensor/internal/fallback/inotify/hashes"
+	"sensor/internal/fallback/inotify/tree"
 )
 
 // hashing is what is to be read: first what has changed, then what has no hashes yet.

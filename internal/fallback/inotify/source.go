@@ -25,8 +25,8 @@ import (
 
 	"sensor/internal/events"
 	"sensor/internal/fallback/inotify/baseline"
-	"sensor/internal/fallback/inotify/tree"
 	"sensor/internal/fallback/inotify/hashes"
+	"sensor/internal/fallback/inotify/tree"
 )
 
 // Options of the source.

@@ -70,7 +70,7 @@ func (d *deed) entry(a *events.Audit, name, value string) bool {
 			value = name
 		}
 	case "key":
-		a.Keys = slices.DeleteFunc(keysOf(value), func(key string) bool { return key == d.decoder.options.Key })
+		a.Keys = slices.DeleteFunc(keysOf(value), d.ours)
 		return true
 	case "comm":
 		value = d.call.comm

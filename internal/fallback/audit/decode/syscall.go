@@ -49,7 +49,7 @@ func (d *Decoder) syscall(main *auparse.AuditMessage, records []*auparse.AuditMe
 	}
 	// A record without a key stands for a rule without one, or is there only
 	// because the kernel had another thing to tell.
-	asked := b.keyed(d.options.Key) || b.call.keyless() && others == nil
+	asked := b.keyed() || b.call.keyless() && others == nil
 	if len(b.told) == 0 && asked && b.wants(events.KindAudit) {
 		e := b.tell(events.KindAudit)
 		e.Words = wordsOf(b.call.name)
@@ -79,13 +79,23 @@ func (d *Decoder) syscall(main *auparse.AuditMessage, records []*auparse.AuditMe
 }
 
 // keyed reports whether a rule that has a key other than ours asked for the record.
-func (b *deed) keyed(ours string) bool {
+func (b *deed) keyed() bool {
 	for _, key := range keysOf(b.call.key) {
-		if key != ours {
+		if !b.ours(key) {
 			return true
 		}
 	}
 	return false
+}
+
+// ours reports whether a key is that of the sensor's own rules, or of another
+// sensor's: sensor-PID-START.
+func (d *deed) ours(key string) bool {
+	rest, ok := strings.CutPrefix(key, "sensor-")
+	pid, start, two := strings.Cut(rest, "-")
+	_, isPID := number(pid, 10, 32)
+	_, isStart := number(start, 10, 64)
+	return key == d.decoder.options.Key || ok && two && isPID && isStart
 }
 
 // keysOf are the keys of a rule, which may have several.

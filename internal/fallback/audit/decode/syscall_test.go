@@ -141,6 +141,7 @@ func TestAudit(t *testing.T) {
 		want      int
 	}{
 		{"our rule", `"ours"`, 0},
+		{"another sensor's rule", `"sensor-17-4711"`, 0},
 		{"a rule without key", "(null)", 1},
 		{"a rule with both keys", "6F757273017468656972", 1},
 		{"a key with a space", "61206B6579", 1},

@@ -179,8 +179,12 @@ func TestDrops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if drops == 0 || got+int(drops) != all {
-		t.Errorf("%d received and %d dropped of %d", got, drops, all)
+	overrun, err := large.Drops() // on a busy host
+	if err != nil {
+		t.Fatal(err)
+	}
+	if drops == 0 || got+int(drops) != all+int(overrun) {
+		t.Errorf("%d received and %d dropped of %d and %d", got, drops, all, overrun)
 	}
 	act(t, "unseen")
 	if err := control.Add(execs(t, "drops")); err != nil {

@@ -120,7 +120,7 @@ func otherArch(r, want record) bool {
 // implied says that whatever the conditions of want let through, r's do.
 func (r record) implied(want record) bool {
 	for _, f := range r.fields {
-		if f.id == fieldKey {
+		if f.id == fieldKey || f.id == fieldPID && f.op == opNotEqual { // but for one process, such as another sensor
 			continue
 		}
 		if !slices.ContainsFunc(want.fields, func(w field) bool {

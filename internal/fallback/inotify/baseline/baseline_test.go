@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sensor/internal/fallback/inotify/tree"
 	"sensor/internal/fallback/inotify/hashes"
+	"sensor/internal/fallback/inotify/tree"
 )
 
 func newSet(t testing.TB, names ...string) *hashes.Set {

@@ -13,8 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"sensor/internal/fallback/inotify/tree"
 	"sensor/internal/fallback/inotify/hashes"
+	"sensor/internal/fallback/inotify/tree"
 )
 
 // What is wrong with a baseline.

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sensor/internal/events"
-	"sensor/internal/fallback/inotify/tree"
 	"sensor/internal/fallback/inotify/hashes"
+	"sensor/internal/fallback/inotify/tree"
 )
 
 // Why a file has no hashes.

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sensor/internal/fallback/inotify/tree"
 	"sensor/internal/fallback/inotify/hashes"
+	"sensor/internal/fallback/inotify/tree"
 )
 
 func newReader(t *testing.T, most, rate int64) *Reader {
