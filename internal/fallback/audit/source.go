@@ -2,6 +2,17 @@
 
 // Package audit reads the kernel's audit records: what the sensor lives on where
 // there is no BPF. It is the host's audit daemon if there is no other, and reads along else.
+//
+// What it arranges in the kernel belongs to one of these, and is given back in
+// the order of the list, by [Source.Run] at its end or by [Source.Close]:
+//
+//   - ruleset: the rules that it adds, each with the key of its owner, this process
+//   - tenure: being the audit daemon, with the settings that go with it
+//   - journal: a file with what there is to give back, for whoever starts after a kill -9
+//
+// watch looks once a second whether somebody else has changed any of it. Records
+// come from [netlink.Stream], by way of [assemble] and [decode]; mine leaves out
+// those of the sensor's own doing, and losses counts those that did not come.
 package audit
 
 import (

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package multicast reads what the kernel tells the members of netlink groups.
+// Package multicast reads what the kernel tells the members of netlink groups: it is how
+// procconn and sockdiag listen. Audit, which is also a dialogue, has its own package netlink.
 package multicast
 
 import (
