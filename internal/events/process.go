@@ -39,6 +39,7 @@ type Process struct {
 	NoMemory         bool // no user memory: a kernel thread, or a helper before its exec
 	HasExecID        bool // the source knows ExecID
 	Redacted         bool // Args or Env had secrets masked
+	Claimed          bool // the image is what the process itself has said; who knows better is believed
 
 	ParentPID       uint32
 	ParentStartKey  uint64

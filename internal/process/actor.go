@@ -23,6 +23,8 @@ func (t *Table) attribute(e *events.Event) {
 	t.learnStart(known, p)
 	image := known.process
 	switch {
+	case p.Claimed:
+		e.Process = image
 	case !sameImage(p, image):
 		complete(p, image)
 	case p.TID != image.TID || p.Credentials.Effective.ID != image.Credentials.Effective.ID ||

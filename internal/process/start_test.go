@@ -133,3 +133,24 @@ func TestGone(t *testing.T) {
 		}
 	}
 }
+
+// A program that tells the audit system that it is another is not believed where it is known.
+func TestClaimed(t *testing.T) {
+	k := newKernel(t, roomy)
+	p := k.fork(k.login())
+	k.exec(p, "/bin/a")
+	k.table.Enrich(k.describe(events.KindExec, p, nil))
+	claim := func(pid uint32) *events.Process {
+		e := &events.Event{Kind: events.KindAuthentication, Time: bootTime, Process: &events.Process{
+			PID: pid, Name: "sshd", Executable: events.Path{Name: "/usr/sbin/sshd"}, Claimed: true,
+		}}
+		k.table.Enrich(e)
+		return e.Process
+	}
+	if got := claim(p.pid); got.Executable.Name != "/bin/a" || got.Args.Packed == "" || got.EntityID != entityOf(p.pid, p.start) {
+		t.Errorf("of a known process: %+v", got)
+	}
+	if got := claim(4711); got.Executable.Name != "/usr/sbin/sshd" {
+		t.Errorf("of an unknown one: %+v", got)
+	}
+}

@@ -89,6 +89,7 @@ func (d *Decoder) reporter(s *statement) *events.Process {
 	if parent, ok := s.id("ppid"); ok {
 		p.ParentPID = parent
 	}
+	p.Claimed = ofProgram(s.record.RecordType)
 	if p.Name = p.Executable.Base(); p.Name == "" {
 		p.Name = p.ThreadName
 	}
@@ -98,4 +99,10 @@ func (d *Decoder) reporter(s *statement) *events.Process {
 		}
 	}
 	return p
+}
+
+// ofProgram reports whether records of that type are made of what a program has
+// sent: user messages (linux/audit.h). The kernel vouches for its pid and ids alone.
+func ofProgram(t auparse.AuditMessageType) bool {
+	return t == auparse.AUDIT_USER || t >= 1100 && t < 1200 || t >= 2100 && t < 3000
 }
