@@ -37,10 +37,10 @@ func valuesOf(s libaudit.AuditStatus) values {
 
 const (
 	immutable = 2 // of enabled: nothing can be changed until the next boot
-	// leastBacklog is how many records the kernel keeps for us: those of a
-	// thousand execs, some 8 MiB. An exec at a time that the sensor does not run
-	// needs no more than a few ms.
-	leastBacklog = 8192
+	// leastBacklog is how many records the kernel keeps for us: those of four
+	// thousand execs, some 32 MiB, which it takes only while the sensor lags. A
+	// build on two CPUs makes 10,000 records in a second.
+	leastBacklog = 32768
 )
 
 // ours are the settings while the sensor owns the records. The host never waits
