@@ -3,6 +3,7 @@
 package events
 
 import (
+	"syscall"
 	"time"
 	"unsafe"
 )
@@ -78,4 +79,17 @@ func (t FileType) String() string {
 		return "symlink"
 	}
 	return ""
+}
+
+// FileTypeOf is the type in a mode as stat(2) gives it.
+func FileTypeOf(mode uint32) FileType {
+	switch mode & syscall.S_IFMT {
+	case syscall.S_IFREG:
+		return FileTypeRegular
+	case syscall.S_IFDIR:
+		return FileTypeDirectory
+	case syscall.S_IFLNK:
+		return FileTypeSymlink
+	}
+	return FileTypeUnknown
 }

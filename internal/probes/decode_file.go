@@ -73,7 +73,7 @@ func decodeFile(raw []byte, clock *clock.Clock, _ []string) (*events.Event, head
 
 // fillStat enters what stat(2) says.
 func fillStat(f *events.File, st *fileStat) {
-	f.Type = fileTypeOf(st.Mode)
+	f.Type = events.FileTypeOf(st.Mode)
 	if f.Type == events.FileTypeUnknown {
 		return
 	}
@@ -86,18 +86,6 @@ func fillStat(f *events.File, st *fileStat) {
 	f.Size = st.Size
 	f.Modified = time.Unix(st.Modified, int64(st.ModifiedNs)).UTC()
 	f.Changed = time.Unix(st.Changed, int64(st.ChangedNs)).UTC()
-}
-
-func fileTypeOf(mode uint32) events.FileType {
-	switch mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		return events.FileTypeRegular
-	case unix.S_IFDIR:
-		return events.FileTypeDirectory
-	case unix.S_IFLNK:
-		return events.FileTypeSymlink
-	}
-	return events.FileTypeUnknown
 }
 
 // saidPath chooses between a path of the kernel's and what the process called it,

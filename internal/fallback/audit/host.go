@@ -44,10 +44,3 @@ func processLives(pid int) bool {
 	_, err := startTicks(pid)
 	return err == nil || !errors.Is(err, os.ErrNotExist) && !errors.Is(err, errEnded)
 }
-
-func remove(name string) error {
-	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("forget audit settings: %w", err)
-	}
-	return nil
-}

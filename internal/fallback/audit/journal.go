@@ -48,10 +48,7 @@ func (j *journal) path() string { return filepath.Join(j.dir, "audit-"+j.owner.S
 
 func (j *journal) write() error {
 	if j.notes.Settings == nil && len(j.notes.Rules) == 0 {
-		if err := os.Remove(j.path()); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("forget audit settings: %w", err)
-		}
-		return nil
+		return remove(j.path())
 	}
 	j.notes.Owner = j.owner.String()
 	text, err := json.Marshal(j.notes)
@@ -96,4 +93,11 @@ func legacies(dir string, lives func(owner) bool) (map[string]notes, error) {
 		}
 	}
 	return found, errors.Join(errs...)
+}
+
+func remove(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("forget audit settings: %w", err)
+	}
+	return nil
 }

@@ -26,14 +26,7 @@ func (d *deed) file(i *item, at argument) *events.File {
 		Inode: i.inode, Major: i.major, Minor: i.minor,
 	}
 	if i.known {
-		switch i.mode & unix.S_IFMT {
-		case unix.S_IFREG:
-			f.Type = events.FileTypeRegular
-		case unix.S_IFDIR:
-			f.Type = events.FileTypeDirectory
-		case unix.S_IFLNK:
-			f.Type = events.FileTypeSymlink
-		default:
+		if f.Type = events.FileTypeOf(i.mode); f.Type == events.FileTypeUnknown {
 			return nil
 		}
 		f.HasMode = true

@@ -77,17 +77,7 @@ func (s Status) SameRights(other Status) bool {
 }
 
 // Type is what kind of thing it is; unknown for all but files, directories and links.
-func (s Status) Type() events.FileType {
-	switch s.Mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		return events.FileTypeRegular
-	case unix.S_IFDIR:
-		return events.FileTypeDirectory
-	case unix.S_IFLNK:
-		return events.FileTypeSymlink
-	}
-	return events.FileTypeUnknown
-}
+func (s Status) Type() events.FileType { return events.FileTypeOf(s.Mode) }
 
 // Permissions are the mode without the type.
 func (s Status) Permissions() uint16 { return uint16(s.Mode &^ unix.S_IFMT) }
