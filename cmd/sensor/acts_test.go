@@ -107,6 +107,7 @@ func TestActs(t *testing.T) {
 	}
 	list := actsLike(t, *onlyActs)
 	host := diagnose()
+	host.Kinds = byPrograms(host)
 	if !slices.ContainsFunc(host.Kinds, func(a attempt) bool { return a.Kind == "file_write" && a.Works }) {
 		t.Log("no files: TestPlan knows the rows")
 		list = slices.DeleteFunc(list, func(act acts.Act) bool { return strings.HasPrefix(act.Name, "file-") })

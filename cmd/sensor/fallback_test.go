@@ -130,6 +130,8 @@ var procconnLens = lens{
 	blind: []blind{
 		{byProcconn, "document, sometimes", "what was at the time of a message: it is looked for afterwards", "leader-terminal"},
 		{byProcconn, "document, sometimes", "the status of a process whose threads end at the same time", "exit-race-threads exit-last-thread"},
+		{byProcconn, "document, sometimes", "that a process goes on of which a thread executes a program: its first thread's end may be taken for its own",
+			"thread-exec thread-exec-orphan thread-exec-race"},
 		{byProcconn, "document, sometimes", "processes whose pid is given away within the 10 ms of a tick", "pid-reuse-fast"},
 		{byProcconn, "document", "the end of a process whose first thread had ended before the sensor began", "older-leader-gone"},
 	},
