@@ -213,7 +213,8 @@ var fieldRules = []FieldRule{
 			if !ok || early > late+int64(coarse) {
 				return false
 			}
-			if read := theirs.doc.created; read > 0 { // when the call was over
+			// When it was read the call was over, but not what goes on without the caller.
+			if read := theirs.doc.created; read > 0 && theirs.doc.get(c.names, fieldOutcome) != nil {
 				return late <= read+int64(coarse)
 			}
 			return late-early <= int64(waits(theirs.doc.kind))
