@@ -214,7 +214,8 @@ var fieldRules = []FieldRule{
 				return false
 			}
 			// When it was read the call was over, but not what goes on without the caller.
-			if read := theirs.doc.created; read > 0 && theirs.doc.get(c.names, fieldOutcome) != nil {
+			goesOn := theirs.doc.kind == events.KindConnect && c.inProgress(theirs.doc)
+			if read := theirs.doc.created; read > 0 && !goesOn {
 				return late <= read+int64(coarse)
 			}
 			return late-early <= int64(waits(theirs.doc.kind))

@@ -25,9 +25,9 @@ func TestArgs(t *testing.T) {
 		{"empty between", Args{Packed: "a\x00\x00b\x00"}, []string{"a", "", "b"}, 3},
 		{"empty last", Args{Packed: "a\x00\x00"}, []string{"a", ""}, 2},
 		{"cut in an argument", Args{Packed: "a\x00bc", Count: 9, Cut: true}, []string{"a", "bc"}, 9},
-		{"cut in an argument, count unknown", Args{Packed: "a\x00bc", Cut: true}, []string{"a", "bc"}, 2},
+		{"cut in an argument, count unknown", Args{Packed: "a\x00bc", Cut: true}, []string{"a", "bc"}, 0},
 		{"cut between arguments", Args{Packed: "a\x00", Count: 9, Cut: true}, []string{"a"}, 9},
-		{"cut in the first", Args{Packed: "a", Cut: true}, []string{"a"}, 1},
+		{"cut in the first", Args{Packed: "a", Cut: true}, []string{"a"}, 0},
 		{"all cut away", Args{Count: 4, Cut: true}, nil, 4},
 		{"spaces and newlines", Args{Packed: "a b\x00c\nd\x00"}, []string{"a b", "c\nd"}, 2},
 	} {
