@@ -62,6 +62,9 @@ func FuzzPackArgs(f *testing.F) {
 		for range args.All() {
 			strung++
 		}
+		if args.Cut {
+			strung = 0 // nobody knows how many there were
+		}
 		if strung != args.Len() {
 			t.Errorf("%q: %d strings, Len says %d", packed, strung, args.Len())
 		}
