@@ -77,11 +77,11 @@ var auditLens = lens{
 		"bound-socket":           "source.port",
 		"listen-for-connections": "source.ip source.port source.address network.type",
 		"connected-to":           "source.path source.address",
-		"creation":               "file.size file.mtime file.ctime sensor.file.links",
-		"modification":           "file.size file.mtime file.ctime sensor.file.links",
-		"rename":                 "file.size file.mtime file.ctime sensor.file.links",
-		"deletion":               "file.size file.mtime file.ctime sensor.file.links",
-		"attributes_modified":    "file.size file.mtime file.ctime sensor.file.links",
+		"creation":               restOfStatus,
+		"modification":           restOfStatus,
+		"rename":                 restOfStatus,
+		"deletion":               restOfStatus,
+		"attributes_modified":    restOfStatus,
 	},
 	partly: map[string]string{
 		// Who does not ask accept(2) for the peer is not told.
@@ -91,9 +91,13 @@ var auditLens = lens{
 		// Every listen(2) is told, and of none where.
 		"listen-for-connections": "net-listen-uring",
 	},
-	forkless: true,
-	blind:    auditBlindSpots,
+	forkless:   true,
+	signalless: true,
+	blind:      auditBlindSpots,
 }
+
+// restOfStatus is what PATH records lack of what stat(2) says.
+const restOfStatus = "file.size file.mtime file.ctime sensor.file.links"
 
 const byAudit = "source audit"
 

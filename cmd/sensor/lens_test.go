@@ -21,7 +21,9 @@ type lens struct {
 	partly map[string]string
 	// Whether the source tells no forks: who is named belongs to the act.
 	forkless bool
-	blind    []blind // acts that it sees otherwise
+	// Whether ends by a signal are not told.
+	signalless bool
+	blind      []blind // acts that it sees otherwise
 }
 
 // through gives what a source can be held to of what an act said. Fields that
@@ -56,7 +58,7 @@ func (l lens) through(r acts.Result) acts.Result {
 		}
 	}
 	r.Expect = slices.DeleteFunc(r.Expect, func(e acts.Expectation) bool {
-		return e.Action == "end" && e.Fields["sensor.exit.signal"] != nil && l.source == "audit" ||
+		return e.Action == "end" && e.Fields["sensor.exit.signal"] != nil && l.signalless ||
 			e.Fields["sensor.file.summary"] == true
 	})
 	r.Expect, r.May, r.Also, r.Failed = filter(r.Expect, false), filter(r.May, false), filter(r.Also, false), filter(r.Failed, false)
