@@ -472,6 +472,35 @@ func TestFieldRules(t *testing.T) {
 	}
 }
 
+// An accept whose call no program saw is told at the socket's end, with the time of the connection.
+func TestAcceptUnseen(t *testing.T) {
+	for _, test := range []struct {
+		call  time.Duration // of audit, after the connection that eBPF tells
+		read  time.Duration // by eBPF, after the connection
+		holds bool
+	}{
+		{65 * time.Millisecond, 80 * time.Millisecond, true},
+		{65 * time.Millisecond, time.Millisecond, false}, // told before it was called
+	} {
+		s := newStreams(t, nil)
+		for side, e := range []*events.Event{A: connect(7, 7, 80, events.OutcomeSuccess), B: connect(7, 7, 80, events.OutcomeSuccess)} {
+			e.Kind = events.KindAccept
+			e.Time, e.Created = start.Add(second), start.Add(second+test.read)
+			if Side(side) == B {
+				e.Time, e.Created = start.Add(second+test.call), start.Add(second+test.call)
+			}
+			e.Provider = s.c.options.Sides[side].Source
+			if err := s.c.Add(Side(side), s.encoder.Append(nil, e)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := fieldOf(s.end(100*second), "@timestamp")
+		if (f.Rules["accept_unseen"] == 1) != test.holds || (f.Differ == 1) == test.holds {
+			t.Errorf("called %s later, read %s later: %+v", test.call, test.read, f)
+		}
+	}
+}
+
 // Each rule for fields holds in its case, and not in one that lacks what it is for.
 func TestFieldRuleCases(t *testing.T) {
 	none := func(*events.Event) {}

@@ -222,6 +222,14 @@ var fieldRules = []FieldRule{
 		},
 	},
 	{
+		Name: "accept_unseen", Source: ebpf, Fields: []string{"@timestamp"}, Kinds: []events.Kind{events.KindAccept},
+		Reason: "without trampolines the kernel may skip the program that sees an accept; eBPF tells it when the socket is closed, with the time at which the connection was made",
+		holds: func(_ *Comparison, theirs, other said) bool {
+			made, call, ok := timesOf(theirs, other)
+			return ok && made <= call && call <= theirs.doc.created+int64(coarse)
+		},
+	},
+	{
 		Name: "start_tick", Source: audit, Fields: []string{"*.start"},
 		Reason: "/proc has the start of a process in ticks of 10 ms, rounded down",
 		holds: func(_ *Comparison, theirs, other said) bool {
