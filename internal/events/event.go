@@ -156,8 +156,17 @@ type Enricher interface{ Enrich(*Event) }
 // Sink takes events away.
 type Sink interface {
 	Name() string
-	// Write delivers the first n events of the batch. err is non-nil if n is
-	// less than len(batch).
+	// Write takes the first n events of the batch: they are delivered, or the
+	// sink keeps them and accounts for them itself (see [Keeper]). err is
+	// non-nil if n is less than len(batch).
 	Write(ctx context.Context, batch []*Event) (n int, err error)
 	Close(ctx context.Context) error
+}
+
+// Keeper is a sink that has taken events before it has delivered them. It counts
+// in the ledger itself what becomes of them.
+type Keeper interface {
+	Sink
+	// Keeps is there to tell such a sink from others.
+	Keeps()
 }

@@ -88,8 +88,8 @@ func TestBalanceJSON(t *testing.T) {
 	l.Dropped(ReasonQueueFull, KindExec, 1)
 	l.Dropped(ReasonQueueFull, KindFork, 0)
 	l.Dropped(ReasonClosed, KindExec, 1)
-	const want = `{"generated":{"exec":3},"synthesized":{},"delivered":{"exec":1},"filtered":{},"aggregated":{},` +
-		`"dropped":{"closed":{"exec":1},"queue":{"exec":1}}}`
+	const want = `{"generated":{"exec":3},"synthesized":{},"recovered":{},"delivered":{"exec":1},"filtered":{},"aggregated":{},` +
+		`"dropped":{"closed":{"exec":1},"queue":{"exec":1}},"spooled":{}}`
 	if got := l.Read().String(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -115,5 +115,23 @@ func TestLedgerConcurrent(t *testing.T) {
 	wg.Wait()
 	if b := l.Read(); b.Check() != nil || b.Generated["exec"] != 8000 {
 		t.Errorf("generated %d, want 8000; check: %v", b.Generated["exec"], b.Check())
+	}
+}
+
+// What the spool keeps is carried over from one run to the next.
+func TestSpooled(t *testing.T) {
+	var l Ledger
+	l.Recovered(KindExec, 2)
+	l.Generated(KindExec, 3)
+	l.Spooled(KindExec, 3)
+	l.Unspooled(KindExec, 4)
+	l.Delivered(KindExec, 3)
+	if err := l.Read().Check(); err == nil {
+		t.Error("one that has left the spool for nowhere is not missed")
+	}
+	l.Dropped(ReasonRejected, KindExec, 1)
+	b := l.Read()
+	if err := b.Check(); err != nil || b.Spooled["exec"] != 1 || b.Recovered["exec"] != 2 {
+		t.Errorf("%v: %s", err, b)
 	}
 }

@@ -26,6 +26,19 @@ func (p *Pipeline) lose(reason events.Reason, e *events.Event) {
 	if e.Loss != nil {
 		loss = *e.Loss
 	}
+	p.remember(loss)
+}
+
+// Lost has the stream told of what a later stage has lost and counted. Any
+// goroutine may call it, at any time.
+func (p *Pipeline) Lost(loss events.Loss) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.remember(loss)
+}
+
+// remember sums losses up until the stream is told of them. The caller holds mu.
+func (p *Pipeline) remember(loss events.Loss) {
 	key := lossKey{loss.Kind, loss.Stage, loss.CPU}
 	if sum := p.losses[key]; sum == nil {
 		p.losses[key] = &loss

@@ -184,6 +184,7 @@ func (p *Pipeline) number(e *events.Event) {
 // nothing left to do for the sources.
 func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
 	batch := make([]*events.Event, 0, batchEvents)
+	_, keeps := p.options.Sink.(events.Keeper)
 	var failing, last bool
 	var closed error
 	for {
@@ -203,8 +204,10 @@ func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
 		if err == nil && n < len(batch) {
 			err = io.ErrShortWrite
 		}
-		for _, e := range batch[:n] {
-			p.options.Ledger.Delivered(e.Kind, 1)
+		if !keeps {
+			for _, e := range batch[:n] {
+				p.options.Ledger.Delivered(e.Kind, 1)
+			}
 		}
 		switch {
 		case err == nil:
