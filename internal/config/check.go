@@ -29,7 +29,9 @@ func (s Schema) check(c Config) []*Error {
 	}
 	between(&k, "sockdiag.interval", c.SockDiag.Interval, 100*time.Millisecond, time.Hour)
 	k.inotify(c.Inotify, s.Hashes)
-	k.dataStream(c.Output.DataStream)
+	k.output(c.Output)
+	k.spool(c.Spool)
+	k.metrics(c.Metrics)
 	k.limits(c.Limits)
 	k.short("host.id", c.Host.ID)
 	k.short("host.name", c.Host.Name)

@@ -50,19 +50,22 @@ func choose[T ~string](p *T, text []byte, noun string, choices ...T) error {
 	return fmt.Errorf("%s is not a %s (want %s)", quote(string(text)), noun, list(names))
 }
 
-// Destination is where events go: stdout, or file: and a path.
+// Destination is where events go: stdout, elasticsearch, or file: and a path.
 type Destination string
 
-// Stdout writes events to the standard output.
-const Stdout Destination = "stdout"
+// The destinations that are no file.
+const (
+	Stdout          Destination = "stdout"
+	ToElasticsearch Destination = "elasticsearch"
+)
 
 const filePrefix = "file:"
 
-// UnmarshalText accepts stdout and file:PATH.
+// UnmarshalText accepts stdout, file:PATH and elasticsearch.
 func (d *Destination) UnmarshalText(text []byte) error {
 	path, isFile := strings.CutPrefix(string(text), filePrefix)
-	if string(text) != string(Stdout) && (!isFile || path == "") {
-		return fmt.Errorf("%s is not a destination (want stdout or file:PATH)", quote(string(text)))
+	if to := Destination(text); to != Stdout && to != ToElasticsearch && (!isFile || path == "") {
+		return fmt.Errorf("%s is not a destination (want stdout, file:PATH or elasticsearch)", quote(string(text)))
 	}
 	*d = Destination(text)
 	return nil

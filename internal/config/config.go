@@ -24,6 +24,8 @@ type Config struct {
 	Inotify  Inotify         `yaml:"inotify"`
 	Privacy  Privacy         `yaml:"privacy"`
 	Output   Output          `yaml:"output"`
+	Spool    Spool           `yaml:"spool"`
+	Metrics  Metrics         `yaml:"metrics"`
 	Limits   Limits          `yaml:"limits"`
 	Host     Host            `yaml:"host"`
 	Agent    Agent           `yaml:"agent"`
@@ -84,19 +86,6 @@ type Inotify struct {
 // Privacy configures what is kept out of events.
 type Privacy struct {
 	Redact Redaction `yaml:"redact"` // default: default
-}
-
-// Output configures where events go and how they look.
-type Output struct {
-	To         Destination `yaml:"to"`     // default: stdout
-	Format     Format      `yaml:"format"` // default: auto
-	DataStream DataStream  `yaml:"data_stream"`
-}
-
-// DataStream names the Elasticsearch data streams of the events: logs-PREFIX.CATEGORY-NAMESPACE.
-type DataStream struct {
-	Namespace     string `yaml:"namespace"`      // default: default
-	DatasetPrefix string `yaml:"dataset_prefix"` // default: sensor
 }
 
 // Limits bounds the sensor's memory.
@@ -168,11 +157,9 @@ func (s Schema) Default() Config {
 		},
 		Process: Process{Env: []string{"LD_PRELOAD", "LD_LIBRARY_PATH"}},
 		Privacy: Privacy{Redact: RedactDefault},
-		Output: Output{
-			To:         Stdout,
-			Format:     FormatAuto,
-			DataStream: DataStream{Namespace: "default", DatasetPrefix: "sensor"},
-		},
+		Output:  defaultOutput(),
+		Spool:   Spool{Path: "/var/lib/sensor/spool", MaxBytes: GiB, MaxAge: 7 * 24 * time.Hour, Sync: SyncInterval, Full: FullOldest},
+		Metrics: Metrics{Interval: time.Minute},
 		Limits: Limits{
 			ProcessTable: 32 * MiB,
 			Rings:        Rings{Critical: 8 * MiB, Bulk: 8 * MiB},

@@ -95,7 +95,20 @@ privacy: {redact: off}
 output:
   to: file:/var/log/sensor events.json  # with a blank
   format: text
+  rotate: {bytes: 4KiB, age: 24h, keep: 1}
   data_stream: {namespace: prod_1, dataset_prefix: endpoint.events}
+  elasticsearch:
+    hosts: ["https://a:9200", "http://[::1]:9200/path"]
+    api_key_file: /key
+    ca_file: /ca
+    certificate_file: /cert
+    key_file: /cert.key
+    workers: 64
+    bulk: {events: 1, bytes: 64KiB, linger: 0s}
+    timeout: 1s
+    dead_letter: /rejected
+spool: {path: "", max_bytes: 8MiB, max_age: 1m, sync: batch, full: newest}
+metrics: {listen: ":9478", interval: 0s}
 limits:
   process_table: 64MiB
   rings: {critical: 1GiB}
@@ -121,8 +134,16 @@ shutdown: {grace: 0s}
 	want.Output = Output{
 		To:         "file:/var/log/sensor events.json",
 		Format:     FormatText,
+		Rotate:     Rotate{Bytes: 4 * KiB, Age: 24 * time.Hour, Keep: 1},
 		DataStream: DataStream{Namespace: "prod_1", DatasetPrefix: "endpoint.events"},
+		Elasticsearch: Elasticsearch{
+			Hosts:      []string{"https://a:9200", "http://[::1]:9200/path"},
+			APIKeyFile: "/key", CAFile: "/ca", CertificateFile: "/cert", KeyFile: "/cert.key",
+			Workers: 64, Bulk: Bulk{Events: 1, Bytes: 64 * KiB}, Timeout: time.Second, DeadLetter: "/rejected",
+		},
 	}
+	want.Spool = Spool{MaxBytes: 8 * MiB, MaxAge: time.Minute, Sync: SyncBatch, Full: FullNewest}
+	want.Metrics = Metrics{Listen: ":9478"}
 	want.Limits = Limits{
 		ProcessTable: 64 * MiB,
 		Rings:        Rings{Critical: GiB, Bulk: 8 * MiB},
