@@ -25,6 +25,9 @@ type Options struct {
 	// Keep decides after enrichment which events are wanted. The others are counted as filtered.
 	Keep func(*events.Event) bool
 	Sink events.Sink
+	// Report makes an event about the sensor itself, one at each interval and one at the end. nil: none is told.
+	Report      func() *events.Event
+	ReportEvery time.Duration
 	// Required kinds end the run if nobody serves them any more.
 	Required []events.Kind
 
@@ -64,7 +67,8 @@ var errGrace = errors.New("the output takes no events")
 // serves a required kind any more, or the other end of the sink is gone
 // (EPIPE); then it drains the sources and gives the sink its grace. What a
 // source served that fails, others take over. When Run returns, the ledger is
-// final; the caller closes the plan.
+// final, but for a sink that keeps events: closing that settles the rest. The
+// caller closes the plan and the sink.
 func (p *Pipeline) Run(ctx context.Context, plan *Plan) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -74,6 +78,12 @@ func (p *Pipeline) Run(ctx context.Context, plan *Plan) error {
 	written := make(chan error, 1)
 	go func() {
 		written <- p.write(writing, cancel)
+	}()
+
+	reported := make(chan struct{})
+	go func() {
+		defer close(reported)
+		p.report(ctx)
 	}()
 
 	type end struct {
@@ -110,6 +120,8 @@ func (p *Pipeline) Run(ctx context.Context, plan *Plan) error {
 		}
 	}
 
+	cancel()
+	<-reported
 	p.mu.Lock()
 	p.ended = true
 	p.mu.Unlock()
@@ -191,7 +203,7 @@ func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
 		batch = p.queue.take(batch)
 		if len(batch) == 0 && !last && closed == nil && ctx.Err() == nil {
 			last = true
-			batch = p.lastLosses(batch)
+			batch = p.lastReport(p.lastLosses(batch))
 		}
 		if len(batch) == 0 {
 			return closed

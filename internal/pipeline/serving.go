@@ -26,13 +26,7 @@ func (p *Pipeline) tellServing(plan *Plan, cause error) {
 	if cause != nil {
 		state.Cause = cause.Error()
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	e := &events.Event{Kind: events.KindServing, Serving: state}
-	p.synthesize(e)
-	if !p.queue.offer(e) {
-		p.lose(events.ReasonQueueFull, e)
-	}
+	p.tellOf(&events.Event{Kind: events.KindServing, Serving: state})
 }
 
 // variantOf is how a source serves a kind; "" if it does not say.
