@@ -33,7 +33,8 @@ type Event struct {
 	Account *Account // authentication, session, iam, configuration: whose
 	Audit   *Audit   // the audit records themselves, where they are asked for
 	Loss    *Loss    // events_lost
-	Serving *Serving // serving
+	Serving *Serving // serving, metrics
+	Metrics *Metrics // metrics
 }
 
 // Size is a rough count of the bytes that the event keeps in memory.
@@ -59,6 +60,9 @@ func (e *Event) Size() int {
 	}
 	if e.Audit != nil {
 		size += e.Audit.memory()
+	}
+	if e.Metrics != nil {
+		size += e.Metrics.memory()
 	}
 	return size
 }

@@ -42,6 +42,7 @@ const (
 	KindFileIntegrity
 	KindEventsLost
 	KindServing
+	KindMetrics
 	KindCount // not a kind: how many there are
 )
 
@@ -100,6 +101,7 @@ var traits = [KindCount]Traits{
 	KindAudit:           {Name: "audit", Dataset: "audit", Class: ClassCritical, Default: true, Companion: true},
 	KindFileIntegrity:   {Name: "file_integrity", Category: "file", Dataset: "file", Class: ClassBulk, Default: true, Companion: true},
 	KindServing:         {Name: "serving", Type: "info", Action: "serving", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
+	KindMetrics:         {Name: "metrics", Type: "info", Action: "metrics", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
 	KindEventsLost:      {Name: "events_lost", Type: "info", Action: "events_lost", Dataset: "health", Class: ClassCritical, Default: true, Internal: true},
 }
 

@@ -129,7 +129,7 @@ func TestDocumentedFields(t *testing.T) {
 				}
 				produced["sensor.raw.*"] = values
 			}
-			if kind == events.KindServing {
+			if kind == events.KindServing || kind == events.KindMetrics {
 				delete(fields, "event.category") // of every other event
 			}
 			gather(produced, fields)
@@ -230,7 +230,7 @@ func TestDocumentedKinds(t *testing.T) {
 		switch kind {
 		case events.KindEventsLost:
 			want[1], want[4] = "the lost kind's", "always on"
-		case events.KindServing:
+		case events.KindServing, events.KindMetrics:
 			want[1], want[4] = "none", "always on"
 		}
 		if !slices.Equal(rows[i+1], want) {

@@ -85,6 +85,8 @@ func headOf(o Options, kind events.Kind) head {
 		w.word("kind", "pipeline_error")
 	case events.KindServing:
 		w.word("kind", "state")
+	case events.KindMetrics:
+		w.word("kind", "metric")
 	default:
 		w.word("kind", "event")
 	}
@@ -217,6 +219,9 @@ func (e *Encoder) event(ev *events.Event) {
 		words(w, "category", l.Kind.Traits().Category)
 		w.time("start", l.First)
 		w.time("end", l.Last)
+	}
+	if m := ev.Metrics; m != nil {
+		w.time("start", m.Start)
 	}
 	if ev.Kind == events.KindClose && ev.Network != nil {
 		w.span(ev.Network, ev.Time)

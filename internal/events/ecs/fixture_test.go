@@ -143,6 +143,36 @@ func ownWords(kind events.Kind) *events.Words {
 	return nil
 }
 
+// metrics are all numbers that a sensor can tell of itself.
+func metrics(at time.Time) *events.Metrics {
+	var l events.Ledger
+	for i, kind := range []events.Kind{events.KindExec, events.KindClose, events.KindEventsLost} {
+		n := uint64(i)
+		l.Generated(kind, 100+n)
+		l.Synthesized(kind, 200+n)
+		l.Recovered(kind, 300+n)
+		l.Delivered(kind, 400+n)
+		l.Filtered(kind, 500+n)
+		l.Aggregated(kind, 600+n)
+	}
+	l.Dropped(events.ReasonRingFull, events.KindExec, 7)
+	l.Dropped(events.ReasonQueueFull, events.KindClose, 8)
+	l.Dropped(events.ReasonQueueFull, events.KindExec, 9)
+	l.Dropped(events.ReasonDecode, events.KindNone, 10)
+	return &events.Metrics{
+		Start:   start.Add(-time.Hour),
+		Balance: l.Read(),
+		Queue:   &events.QueueMetrics{Events: 1, Bytes: 2},
+		Spool:   &events.SpoolMetrics{Events: 3, Bytes: 4, Oldest: at.Add(-1500 * time.Millisecond), OnDisk: true, Damaged: 5},
+		Bulk: &events.BulkMetrics{
+			Requests: []events.StatusCount{{Status: "200", Count: 6}, {Status: "429", Count: 7}, {Status: "503"}, {Status: "none", Count: 8}}, Bytes: 11, Retries: 12, Rejected: 13, Duplicates: 14,
+			Latency: events.Histogram{Bounds: []time.Duration{5 * time.Millisecond, time.Second}, Counts: []uint64{15, 16, 17}, Sum: 18 * time.Second},
+		},
+		Table: &events.TableMetrics{Processes: 19, Bytes: 20, Evicted: 21, Unknown: 22},
+		Usage: &events.UsageMetrics{User: 23 * time.Second, System: 24 * time.Second, Resident: 25, Heap: 26, Threads: 27, Goroutines: 28},
+	}
+}
+
 // full makes an event of the kind with everything in it that can ever be.
 func full(kind events.Kind) *events.Event {
 	ev := &events.Event{
@@ -165,6 +195,14 @@ func full(kind events.Kind) *events.Event {
 			By:    []events.Served{{Kind: events.KindExec, Source: "audit", Variant: "unicast"}, {Kind: events.KindFileIntegrity, Source: "inotify"}},
 			Not:   []events.Kind{events.KindClose},
 			Cause: "run source ebpf: read ring: no such device",
+		}
+		return ev
+	}
+	if kind == events.KindMetrics {
+		ev.Metrics = metrics(ev.Time)
+		ev.Serving = &events.Serving{
+			By:  []events.Served{{Kind: events.KindExec, Source: "ebpf", Variant: "tracepoint"}},
+			Not: []events.Kind{events.KindClose},
 		}
 		return ev
 	}

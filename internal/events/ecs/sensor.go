@@ -37,6 +37,9 @@ func (e *Encoder) sensor(ev *events.Event) {
 	if s := ev.Serving; s != nil {
 		w.serving(s)
 	}
+	if m := ev.Metrics; m != nil {
+		w.metrics(m, ev.Time)
+	}
 	w.rawFields()
 	w.closeOrDrop(begin)
 }

@@ -44,6 +44,10 @@ func (x texts) event(kind events.Kind) *events.Event {
 		ev.Loss = &events.Loss{Kind: events.KindExec, CPU: -1, Count: 1}
 		return ev
 	}
+	if kind == events.KindMetrics {
+		ev.Metrics = metrics(start)
+		return ev
+	}
 	if kind == events.KindServing {
 		ev.Serving = &events.Serving{By: []events.Served{{Kind: events.KindExec, Source: "ebpf"}}}
 		return ev
@@ -130,7 +134,7 @@ func (x texts) contents(kind events.Kind) map[string]content {
 	for _, field := range []string{"name", "hostname", "os.family", "os.name", "os.platform", "os.version", "os.kernel", "os.full"} {
 		one("host."+field, x.host)
 	}
-	if kind == events.KindEventsLost || kind == events.KindServing {
+	if kind == events.KindEventsLost || kind == events.KindServing || kind == events.KindMetrics {
 		return m
 	}
 	file := func() {

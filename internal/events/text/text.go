@@ -25,6 +25,9 @@ func Append(b []byte, e *events.Event) []byte {
 		b = append(b, " events lost at "...)
 		return append(b, l.Stage.String()...)
 	}
+	if m := e.Metrics; m != nil {
+		return appendMetrics(b, m)
+	}
 	if s := e.Serving; s != nil {
 		return appendServing(b, s)
 	}

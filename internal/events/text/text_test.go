@@ -145,6 +145,15 @@ func TestAppend(t *testing.T) {
 			By:  []events.Served{{Kind: events.KindExec, Source: "ebpf"}, {Kind: events.KindIAM, Source: "audit"}, {Kind: events.KindExit, Source: "ebpf"}},
 			Not: []events.Kind{events.KindClose}, Cause: "it\nended",
 		}}, `serving ebpf: exec exit; audit: iam; nobody: close ("it\nended")`},
+		{"metrics", events.Event{Kind: events.KindMetrics, Metrics: &events.Metrics{
+			Balance: events.Balance{
+				Generated: map[string]uint64{"exec": 10, "exit": 5}, Synthesized: map[string]uint64{"serving": 1}, Delivered: map[string]uint64{"exec": 9},
+				Dropped: map[string]map[string]uint64{"queue": {"exec": 1}, "ring": {"exit": 2}},
+			},
+			Queue: &events.QueueMetrics{Events: 3}, Spool: &events.SpoolMetrics{Events: 4, Bytes: 3 << 19},
+			Usage: &events.UsageMetrics{User: time.Second, System: 234567 * time.Microsecond, Resident: 45 << 20},
+		}, Serving: &events.Serving{}}, `metrics 16 seen, 9 delivered, 3 lost; queue: 3; spool: 4, 1.5 MiB; CPU: 1.23s; memory: 45.0 MiB`},
+		{"few metrics", events.Event{Kind: events.KindMetrics, Metrics: &events.Metrics{}}, `metrics 0 seen, 0 delivered, 0 lost`},
 		{"unknown loss", events.Event{Kind: events.KindEventsLost, Loss: &events.Loss{Stage: events.ReasonBacklog, Count: 3}}, `events_lost 3 unknown events lost at backlog`},
 		{"no process", events.Event{Kind: events.KindExec}, `exec`},
 	} {
