@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Lifecycle says how long data are kept, and how.
+type Lifecycle struct {
+	By Keeper
+
+	// By phases. An index that is written to gives way to a new one when one of the two is reached; zero is never.
+	RolloverSize int64 // bytes of a primary shard
+	RolloverAge  Age
+
+	// When the phases begin, counted from then. Zero: there is no such phase. Frozen needs the repository.
+	Warm, Cold, Frozen, Delete Age
+
+	Repository string // of snapshots; "": none
+}
+
+// Keeper is who keeps the data for as long as they are wanted.
+type Keeper string
+
+// The keepers.
+const (
+	Phases     Keeper = "phases"      // a policy with phases: ILM, or ISM in OpenSearch
+	DataStream Keeper = "data_stream" // the data stream's own lifecycle, which knows Delete alone
+	NoKeeper   Keeper = "none"        // nobody: data stay until somebody deletes them
+)
+
+// DefaultLifecycle keeps 90 days.
+func DefaultLifecycle() Lifecycle {
+	return Lifecycle{
+		By:           Phases,
+		RolloverSize: 50 << 30, RolloverAge: 7 * Day,
+		Warm: 7 * Day, Cold: 30 * Day, Frozen: 60 * Day, Delete: 90 * Day,
+	}
+}
+
+func (l Lifecycle) check() error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	switch l.By {
+	case Phases, DataStream, NoKeeper:
+	default:
+		fail("lifecycle %q: want %s, %s or %s", l.By, Phases, DataStream, NoKeeper)
+	}
+	if l.RolloverSize < 0 || l.RolloverSize%(1<<20) != 0 {
+		fail("rollover size %d: want whole MiB", l.RolloverSize)
+	}
+	if l.By == Phases && l.RolloverSize == 0 && l.RolloverAge == 0 {
+		fail("rollover: want a size or an age, or no phase ever begins")
+	}
+	var before string
+	var last Age
+	for _, phase := range []struct {
+		name  string
+		begin Age
+	}{{"rollover age", l.RolloverAge}, {"warm", l.Warm}, {"cold", l.Cold}, {"frozen", l.Frozen}, {"delete", l.Delete}} {
+		if phase.begin < 0 || phase.begin%Age(time.Second) != 0 {
+			fail("%s %v: want whole seconds", phase.name, time.Duration(phase.begin))
+		}
+		if phase.begin == 0 || phase.name == "rollover age" || phase.name == "frozen" && l.Repository == "" {
+			continue
+		}
+		if phase.begin <= last {
+			fail("%s after %v: want more than %s, which is %v", phase.name, phase.begin, before, last)
+		}
+		before, last = phase.name, phase.begin
+	}
+	if strings.ContainsAny(l.Repository, " ,\"*\\<|>/?#") {
+		fail("repository %q: no name of a repository", l.Repository)
+	}
+	return errors.Join(errs...)
+}
+
+// lifecycle adds the policy, if there is to be one, and says what of the lifecycle the engine does not have.
+func (p *Planned) lifecycle(n names) {
+	l, t := p.Options.Lifecycle, p.Target
+	switch {
+	case l.By == Phases && !t.Policies && t.Retention:
+		p.note("lifecycle: this engine has no policies; its data streams keep the data themselves, for %s", orEver(l.Delete))
+	case l.By == DataStream && !t.Retention && t.Policies:
+		p.note("lifecycle: this engine has no data stream lifecycle; a policy does it, with a rollover and a deletion alone")
+		p.Options.Lifecycle.Warm, p.Options.Lifecycle.Cold, p.Options.Lifecycle.Frozen = 0, 0, 0
+	case l.By != NoKeeper && !t.Policies && !t.Retention:
+		p.note("lifecycle: this engine has none: data stay until somebody deletes them")
+	}
+	if !p.byPolicy() {
+		return
+	}
+	l = p.Options.Lifecycle
+	if t.Product == OpenSearch {
+		if l.Frozen != 0 && l.Repository != "" {
+			p.note("lifecycle: OpenSearch has no frozen phase; the snapshot is made when the cold one begins")
+		}
+		p.add(KindStates, n.lifecycle(), states(n, l))
+		return
+	}
+	if l.Frozen != 0 && l.Repository == "" {
+		p.note("lifecycle: no frozen phase, for no snapshot repository is named")
+	}
+	p.add(KindPhases, n.lifecycle(), phases(l))
+}
+
+// byPolicy tells whether a policy keeps the data, with ILM or ISM.
+func (p *Planned) byPolicy() bool {
+	by := p.Options.Lifecycle.By
+	return p.Target.Policies && (by == Phases || by == DataStream && !p.Target.Retention)
+}
+
+// byRetention tells whether the data streams keep the data themselves.
+func (p *Planned) byRetention() bool {
+	by := p.Options.Lifecycle.By
+	return p.Target.Retention && (by == DataStream || by == Phases && !p.Target.Policies)
+}
+
+// retention is the lifecycle of a data stream. When an index gives way to a new one is the engine's own business.
+func retention(l Lifecycle) object {
+	if l.Delete == 0 {
+		return object{}
+	}
+	return object{"data_retention": l.Delete.String()}
+}
+
+// Age is a time as the engines write it: 7d, 12h, 30m or 10s.
+type Age time.Duration
+
+// Day is 24 hours.
+const Day = Age(24 * time.Hour)
+
+var ageUnits = []struct {
+	name string
+	age  Age
+}{{"d", Day}, {"h", Age(time.Hour)}, {"m", Age(time.Minute)}, {"s", Age(time.Second)}}
+
+func (a Age) String() string {
+	for _, unit := range ageUnits {
+		if a != 0 && a%unit.age == 0 {
+			return strconv.FormatInt(int64(a/unit.age), 10) + unit.name
+		}
+	}
+	return "0s"
+}
+
+// UnmarshalText reads a number with one unit, d, h, m or s, or 0.
+func (a *Age) UnmarshalText(text []byte) error {
+	s := string(text)
+	if s == "0" {
+		*a = 0
+		return nil
+	}
+	for _, unit := range ageUnits {
+		digits, ok := strings.CutSuffix(s, unit.name)
+		n, err := strconv.ParseUint(digits, 10, 32)
+		if ok && err == nil && n <= uint64(100_000*Day/unit.age) {
+			*a = Age(n) * unit.age
+			return nil
+		}
+	}
+	return fmt.Errorf("%q: want a time such as 30d, 12h or 0", s)
+}
+
+func orEver(a Age) string {
+	if a == 0 {
+		return "ever"
+	}
+	return a.String()
+}
+
+// sizeText is a number of bytes as the engines write it, whose gb is a GiB.
+func sizeText(bytes int64) string {
+	if bytes%(1<<30) == 0 {
+		return strconv.FormatInt(bytes>>30, 10) + "gb"
+	}
+	return strconv.FormatInt(bytes>>20, 10) + "mb"
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// engines are those that the golden files are for.
+var engines = []struct{ product, version string }{
+	{Elasticsearch, "8.14.1"},
+	{Elasticsearch, "8.17.0"},
+	{Elasticsearch, "9.1.0"},
+	{Serverless, ""},
+	{OpenSearch, "2.19.1"},
+	{OpenSearch, "3.1.0"},
+}
+
+func target(t *testing.T, product, version string) Target {
+	t.Helper()
+	target, err := NewTarget(product, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
+}
+
+func plan(t *testing.T, target Target, change func(*Options)) *Planned {
+	t.Helper()
+	o := Options{DatasetPrefix: "sensor", Lifecycle: DefaultLifecycle()}
+	if change != nil {
+		change(&o)
+	}
+	p, err := Plan(target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestPlans holds what --print shows to golden files.
+func TestPlans(t *testing.T) {
+	golden := func(name string, p *Planned) {
+		t.Run(name, func(t *testing.T) {
+			var got bytes.Buffer
+			if err := p.Print(&got); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join("testdata", name+".txt")
+			if *update {
+				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("it differs from %s (go test -update writes it anew):\n%s", file,
+					difference(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")))
+			}
+		})
+	}
+	for _, e := range engines {
+		golden(strings.TrimSuffix(e.product+"-"+e.version, "-"), plan(t, target(t, e.product, e.version), nil))
+	}
+	rest := func(p *Planned) *Planned { // without what does not change
+		p.Resources = slices.DeleteFunc(p.Resources, func(r Resource) bool { return strings.HasSuffix(r.Name, "@mappings") })
+		return p
+	}
+	golden("elasticsearch-8.14.1-data-stream", rest(plan(t, target(t, Elasticsearch, "8.14.1"), func(o *Options) { o.Lifecycle.By = DataStream })))
+	golden("opensearch-2.19.1-data-stream", rest(plan(t, target(t, OpenSearch, "2.19.1"), func(o *Options) { o.Lifecycle.By = DataStream })))
+	golden("elasticsearch-8.14.1-repository", rest(plan(t, target(t, Elasticsearch, "8.14.1"), func(o *Options) { o.Lifecycle.Repository = "backup" })))
+	golden("opensearch-2.19.1-repository", rest(plan(t, target(t, OpenSearch, "2.19.1"), func(o *Options) { o.Lifecycle.Repository = "backup" })))
+	golden("elasticsearch-8.17.0-endpoint", rest(plan(t, target(t, Elasticsearch, "8.17.0"), func(o *Options) {
+		o.DatasetPrefix, o.Lifecycle.By = "endpoint.events", NoKeeper
+	})))
+}
