@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package engine speaks with a search engine, Elasticsearch or OpenSearch, over HTTP: several endpoints of which those
+// that fail rest, TLS, credentials that may change while the sensor runs, and errors that say which host, what and why.
+//
+// elastic-transport chooses the endpoints. The rest of it is not used: it repeats requests by rules of its own and keeps
+// its credentials for ever.
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+)
+
+// Options of a client. Secrets are never logged and are in no error.
+type Options struct {
+	Hosts []string // URLs of the endpoints, each with its own path prefix if it has one; at least one
+
+	APIKey             string // as the engine gives it, encoded or as id:key
+	APIKeyFile         string // holds it
+	Username, Password string
+	PasswordFile       string // holds Password
+
+	CAFile                   string // PEM; "": the system's authorities
+	CertificateFile, KeyFile string // PEM of the client certificate
+	ServerName               string // name that the engine's certificate is to have; "": that of the host
+	Insecure                 bool   // believe any certificate
+
+	Timeout   time.Duration // of one request to one endpoint, answer included; 0: 90 s
+	UserAgent string
+	Log       *slog.Logger
+}
+
+// Client speaks with one engine. It is safe for concurrent use.
+//
+// Files that Options names are read again once a minute, and at once when a request fails in a way that a new file
+// might mend.
+type Client struct {
+	options  Options
+	hosts    []*url.URL
+	pool     *elastictransport.Client
+	access   atomic.Pointer[access]
+	lastRead atomic.Int64 // UnixNano
+}
+
+// Response is what the engine answered.
+type Response struct {
+	Host   string // URL of the endpoint that answered
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+const (
+	defaultTimeout = 90 * time.Second
+	// mostAnswer bounds what is read of an answer: whoever answers may be anybody.
+	mostAnswer = 64 << 20
+	// readAgainAfter is how long the content of a file is taken for what it still is.
+	readAgainAfter = time.Minute
+)
+
+// ErrAnswerTooLarge says that an answer has more than 64 MiB.
+var ErrAnswerTooLarge = errors.New("the answer is too large")
+
+// New makes a client. It reads the files but makes no connection.
+func New(o Options) (*Client, error) {
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	c := &Client{options: o}
+	var err error
+	if c.hosts, err = parseHosts(o.Hosts); err != nil {
+		return nil, fmt.Errorf("connect to the search engine: %w", err)
+	}
+	if err := checkProxy(c.hosts); err != nil {
+		return nil, fmt.Errorf("connect to the search engine: %w", err)
+	}
+	first, err := readAccess(o)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the search engine: %w", err)
+	}
+	c.access.Store(first)
+	c.lastRead.Store(time.Now().UnixNano())
+	c.pool, err = elastictransport.NewClient(
+		elastictransport.WithURLs(c.hosts...),
+		elastictransport.WithTransport(c),
+		elastictransport.WithUserAgent(o.UserAgent),
+		elastictransport.WithDisableRetry(),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the search engine: %w", err)
+	}
+	if first.authorization != "" {
+		warnClear(o.Log, c.hosts)
+	}
+	return c, nil
+}
+
+// RoundTrip makes one connection's request with what gives access now. It is there for the choice of endpoints.
+func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
+	a := c.access.Load()
+	if a.authorization != "" {
+		r.Header.Set("Authorization", a.authorization)
+	}
+	return a.transport.RoundTrip(r)
+}
+
+// Do asks one endpoint after the other until one answers, whatever it answers. header and body may be nil; body is not
+// used any more when Do returns. err is a [*Error], or several, one for each endpoint that was asked.
+func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) (*Response, error) {
+	if time.Since(time.Unix(0, c.lastRead.Load())) > readAgainAfter {
+		c.readAgain()
+	}
+	var errs []error
+	renewed := false
+	for len(errs) < len(c.hosts) {
+		response, err := c.ask(ctx, method, path, header, body)
+		denied := err == nil && (response.Status == http.StatusUnauthorized || response.Status == http.StatusForbidden)
+		if !renewed && ctx.Err() == nil && (err != nil || denied) && c.readAgain() {
+			renewed = true
+			continue
+		}
+		if err == nil {
+			return response, nil
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, joined(errs)
+}
+
+// ask asks one endpoint.
+func (c *Client) ask(ctx context.Context, method, path string, header http.Header, body []byte) (*Response, error) {
+	timed, cancel := context.WithTimeout(ctx, c.options.Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(timed, method, path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	if body != nil {
+		sent := newSending(body)
+		request.Body, request.ContentLength = sent, int64(len(body))
+		// An answer may come before all is sent. Nothing may change body until nobody reads it.
+		defer func() { cancel(); <-sent.closed }()
+	}
+	response, err := c.pool.Perform(request)
+	host := request.URL.Scheme + "://" + request.URL.Host
+	if err != nil {
+		return nil, c.fault(ctx, timed, host, err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer+1))
+	if err == nil && len(answer) > mostAnswer {
+		err = ErrAnswerTooLarge
+	}
+	if err != nil {
+		return nil, c.fault(ctx, timed, host, err)
+	}
+	return &Response{Host: host, Status: response.StatusCode, Header: response.Header, Body: answer}, nil
+}
+
+// sending is a request's body that tells when nobody reads it any more.
+type sending struct {
+	bytes.Reader
+	once   atomic.Bool
+	closed chan struct{}
+}
+
+func newSending(body []byte) *sending {
+	s := &sending{closed: make(chan struct{})}
+	s.Reset(body)
+	return s
+}
+
+// Close implements [io.Closer].
+func (s *sending) Close() error {
+	if s.once.CompareAndSwap(false, true) {
+		close(s.closed)
+	}
+	return nil
+}
+
+// Close gives up the connections that are kept. No request may be under way.
+func (c *Client) Close(ctx context.Context) error {
+	c.access.Load().transport.CloseIdleConnections()
+	if err := c.pool.Close(ctx); err != nil {
+		return fmt.Errorf("close connections to the search engine: %w", err)
+	}
+	return nil
+}
