@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"net"
+	"sync"
+)
+
+// limited is a listener that has few connections at a time. Others wait for one to end.
+type limited struct {
+	net.Listener
+	taken  chan struct{}
+	closed chan struct{}
+	close  func() error
+}
+
+func newLimited(l net.Listener, most int) *limited {
+	closed := make(chan struct{})
+	return &limited{l, make(chan struct{}, most), closed, sync.OnceValue(func() error {
+		close(closed)
+		return l.Close()
+	})}
+}
+
+// Accept implements [net.Listener].
+func (l *limited) Accept() (net.Conn, error) {
+	select {
+	case l.taken <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.taken
+		return nil, err
+	}
+	return &limitedConn{c, sync.OnceValue(func() error {
+		defer func() { <-l.taken }()
+		return c.Close()
+	})}, nil
+}
+
+// Close implements [net.Listener].
+func (l *limited) Close() error { return l.close() }
+
+type limitedConn struct {
+	net.Conn
+	close func() error
+}
+
+// Close implements [net.Conn].
+func (c *limitedConn) Close() error { return c.close() }
