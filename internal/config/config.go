@@ -25,6 +25,7 @@ type Config struct {
 	Privacy  Privacy         `yaml:"privacy"`
 	Output   Output          `yaml:"output"`
 	Spool    Spool           `yaml:"spool"`
+	Keep     Keep            `yaml:"keep"`
 	Metrics  Metrics         `yaml:"metrics"`
 	Limits   Limits          `yaml:"limits"`
 	Host     Host            `yaml:"host"`
@@ -158,7 +159,11 @@ func (s Schema) Default() Config {
 		Process: Process{Env: []string{"LD_PRELOAD", "LD_LIBRARY_PATH"}},
 		Privacy: Privacy{Redact: RedactDefault},
 		Output:  defaultOutput(),
-		Spool:   Spool{Path: "/var/lib/sensor/spool", MaxBytes: GiB, MaxAge: 7 * 24 * time.Hour, Sync: SyncInterval, Full: FullOldest},
+		Spool:   Spool{Path: "/var/lib/sensor/spool", MaxBytes: GiB, MaxAge: 7 * day, Sync: SyncInterval, Full: FullOldest},
+		Keep: Keep{
+			By: KeepByPhases, Rollover: Rollover{Bytes: 50 * GiB, Age: 7 * day},
+			Warm: 7 * day, Cold: 30 * day, Frozen: 60 * day, Delete: 90 * day,
+		},
 		Metrics: Metrics{Interval: time.Minute},
 		Limits: Limits{
 			ProcessTable: 32 * MiB,

@@ -66,6 +66,41 @@ type Spool struct {
 	Full     Full          `yaml:"full"`      // default: oldest
 }
 
+// Keep says for how long the search engine keeps events, and how: `sensor setup` installs it. An age of 0 leaves its
+// phase out.
+type Keep struct {
+	By         Keeper        `yaml:"by"` // default: phases
+	Rollover   Rollover      `yaml:"rollover"`
+	Warm       time.Duration `yaml:"warm"`       // since the rollover; default 7 d
+	Cold       time.Duration `yaml:"cold"`       // default 30 d
+	Frozen     time.Duration `yaml:"frozen"`     // default 60 d; needs the repository
+	Delete     time.Duration `yaml:"delete"`     // default 90 d
+	Repository string        `yaml:"repository"` // of snapshots; default: none
+}
+
+// Rollover says when an index gives way to a new one; whichever is met first counts.
+type Rollover struct {
+	Bytes Size          `yaml:"bytes"` // of a primary shard; default 50 GiB
+	Age   time.Duration `yaml:"age"`   // default 7 d
+}
+
+// Keeper is who in the search engine keeps events for their time.
+type Keeper string
+
+// The keepers.
+const (
+	KeepByPhases     Keeper = "phases"      // index lifecycle management, or index state management in OpenSearch
+	KeepByDataStream Keeper = "data_stream" // the lifecycle of data streams, which knows keep.delete alone
+	KeepForEver      Keeper = "none"
+)
+
+// UnmarshalText accepts phases, data_stream and none.
+func (k *Keeper) UnmarshalText(text []byte) error {
+	return choose(k, text, "keeper", KeepByPhases, KeepByDataStream, KeepForEver)
+}
+
+const day = 24 * time.Hour
+
 // Metrics configures what the sensor tells of itself.
 type Metrics struct {
 	Listen   string        `yaml:"listen"`   // address of /metrics; default: none
@@ -126,7 +161,7 @@ func (m Metrics) Loopback() string {
 func (k *checker) output(o Output) {
 	k.dataStream(o.DataStream)
 	between(k, "output.rotate.bytes", o.Rotate.Bytes, 0, 1024*GiB)
-	between(k, "output.rotate.age", o.Rotate.Age, 0, 366*24*time.Hour)
+	between(k, "output.rotate.age", o.Rotate.Age, 0, 366*day)
 	between(k, "output.rotate.keep", o.Rotate.Keep, 1, 10_000)
 	if o.Rotate.Bytes != 0 && o.Rotate.Bytes < 4*KiB {
 		k.report("output.rotate.bytes", "%v is less than one event may take (want 0 or at least 4KiB)", o.Rotate.Bytes)
@@ -201,7 +236,20 @@ func (k *checker) spool(s Spool) {
 		}
 	}
 	between(k, "spool.max_bytes", s.MaxBytes, 8*MiB, 16*1024*GiB)
-	between(k, "spool.max_age", s.MaxAge, time.Minute, 10*366*24*time.Hour)
+	between(k, "spool.max_age", s.MaxAge, time.Minute, 10*366*day)
+}
+
+func (k *checker) keep(c Keep) {
+	for _, age := range []struct {
+		key string
+		age time.Duration
+	}{{"rollover.age", c.Rollover.Age}, {"warm", c.Warm}, {"cold", c.Cold}, {"frozen", c.Frozen}, {"delete", c.Delete}} {
+		between(k, "keep."+age.key, age.age, 0, 100*366*day)
+		if age.age%time.Second != 0 {
+			k.report("keep."+age.key, "%v is not whole seconds", age.age)
+		}
+	}
+	between(k, "keep.rollover.bytes", c.Rollover.Bytes, 0, 1024*GiB)
 }
 
 func (k *checker) metrics(m Metrics) {

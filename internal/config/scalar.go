@@ -79,7 +79,14 @@ func decodeInt(node ast.Node, p *int) error {
 	return nil
 }
 
+// decodeDuration reads what [time.ParseDuration] does, and whole days: 7d.
 func decodeDuration(text string, p *time.Duration) error {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.ParseUint(days, 10, 16); err == nil { // no more than time.Duration can hold
+			*p = time.Duration(n) * 24 * time.Hour
+			return nil
+		}
+	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
 		return fmt.Errorf("%s is not a duration (want e.g. 5s)", quote(text))

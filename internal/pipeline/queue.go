@@ -34,6 +34,8 @@ func (q *queue) fits(size int) bool {
 	return n < cap(q.events) && (n == 0 || q.bytes.Load()+int64(size) <= q.maxBytes)
 }
 
+func (q *queue) size() (events int, bytes int64) { return len(q.events), q.bytes.Load() }
+
 // offer puts the event into the queue unless it is full.
 func (q *queue) offer(e *events.Event) bool {
 	size := e.Size()

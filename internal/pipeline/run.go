@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,6 +50,7 @@ type Pipeline struct {
 	telling  bool                     // a timer runs
 	due      bool                     // the losses are to be told as soon as there is room
 	ended    bool                     // nothing may be queued any more
+	serving  atomic.Pointer[events.Serving]
 }
 
 // New makes a pipeline.
@@ -58,6 +60,19 @@ func New(options Options) *Pipeline {
 		queue:   newQueue(options.QueueEvents, options.QueueBytes),
 		losses:  map[lossKey]*events.Loss{},
 	}
+}
+
+// Queue says how much waits for the sink.
+func (p *Pipeline) Queue() (events int, bytes int64) { return p.queue.size() }
+
+// Serving is what the stream was last told of who serves what; nil if it was not told yet.
+func (p *Pipeline) Serving() *events.Serving { return p.serving.Load() }
+
+// Between calls f while no event passes the enrichers, whose state it may read. It is to take no time.
+func (p *Pipeline) Between(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
 }
 
 // errGrace says that the sink was not waited for any longer.

@@ -26,6 +26,7 @@ func (p *Pipeline) tellServing(plan *Plan, cause error) {
 	if cause != nil {
 		state.Cause = cause.Error()
 	}
+	p.serving.Store(state)
 	p.tellOf(&events.Event{Kind: events.KindServing, Serving: state})
 }
 
