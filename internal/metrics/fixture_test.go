@@ -76,5 +76,5 @@ func usual() Sources {
 }
 
 func reader(t testing.TB, s Sources) *Reader {
-	return NewReader(s, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	return NewReader(&s, slog.New(slog.NewTextHandler(t.Output(), nil)))
 }

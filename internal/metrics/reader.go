@@ -27,19 +27,20 @@ type Sources struct {
 
 // Reader reads all numbers at once. It is safe for concurrent use.
 type Reader struct {
-	sources Sources
+	sources *Sources
 	log     *slog.Logger
 	usage   usage
 }
 
-// NewReader makes a reader of the given sources, and of what the sensor itself takes from the host.
-func NewReader(sources Sources, log *slog.Logger) *Reader {
+// NewReader makes a reader of the given sources, which may be completed until it
+// is first asked, and of what the sensor itself takes from the host.
+func NewReader(sources *Sources, log *slog.Logger) *Reader {
 	return &Reader{sources: sources, log: log, usage: newUsage(log)}
 }
 
 // Read reads the numbers.
 func (r *Reader) Read() *events.Metrics {
-	s := &r.sources
+	s := r.sources
 	m := &events.Metrics{Start: s.Start, Usage: r.usage.read()}
 	if s.Ledger != nil {
 		m.Balance = s.Ledger.Read()
