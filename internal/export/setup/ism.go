@@ -2,8 +2,6 @@
 
 package setup
 
-import "fmt"
-
 // A policy of OpenSearch's index state management. The states are in the order in which an index goes through them.
 type ismPolicy struct {
 	Policy struct {
@@ -31,15 +29,12 @@ type ismTemplate struct {
 	Priority int      `json:"priority"`
 }
 
-// ismMark stands in front of the description: policies have no _meta.
-const ismMark = "Managed by sensor setup, version "
-
 // states is the policy for OpenSearch: the same phases as those of Elasticsearch but for the frozen one, in whose place
 // a snapshot is made. Ages count from the rollover.
 func states(n names, l Lifecycle) *ismPolicy {
 	p := &ismPolicy{}
 	policy := &p.Policy
-	policy.Description = fmt.Sprintf("%s%d.", ismMark, Version)
+	policy.Description = described("keeps the data as long as they are wanted")
 	policy.DefaultState = "hot"
 	enter := func(name string, after Age, actions ...object) {
 		if last := len(policy.States) - 1; last >= 0 {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sensor/internal/export/engine"
 )
 
 // Lifecycle says how long data are kept, and how.
@@ -96,7 +98,7 @@ func (p *Planned) lifecycle(n names) {
 		return
 	}
 	l = p.Options.Lifecycle
-	if t.Product == OpenSearch {
+	if t.Product == engine.OpenSearch {
 		if l.Frozen != 0 && l.Repository != "" {
 			p.note("lifecycle: OpenSearch has no frozen phase; the snapshot is made when the cold one begins")
 		}

@@ -2,7 +2,11 @@
 
 package setup
 
-import "strings"
+import (
+	"strings"
+
+	"sensor/internal/export/engine"
+)
 
 // longest keyword that is indexed, in characters: the longest term is 32766 bytes, and a character takes up to four.
 // So every path is whole (4096 bytes), and every argument but the longest. What is longer stays in the document and
@@ -26,7 +30,7 @@ func mapping(t Target) object {
 		put(properties, f.name, t.typed(f.typ))
 	}
 	for _, name := range openObjects {
-		put(properties, name, t.open())
+		put(properties, name, t.open(name))
 	}
 	return object{
 		"dynamic":        true,
@@ -74,9 +78,15 @@ func (t Target) typed(typ string) object {
 }
 
 // open is the mapping of an object whose names are not known.
-func (t Target) open() object {
-	if t.Product == OpenSearch {
-		return object{"type": "flat_object"}
+//
+// OpenSearch refuses documents with long values in such fields. Those of audit records are never so long; the raw bytes of
+// arguments are, so they stand in the document alone.
+func (t Target) open(name string) object {
+	switch {
+	case t.Product != engine.OpenSearch:
+		return object{"type": "flattened", "ignore_above": longestOpen}
+	case name == "sensor.raw":
+		return object{"type": "object", "enabled": false}
 	}
-	return object{"type": "flattened", "ignore_above": longestOpen}
+	return object{"type": "flat_object"}
 }

@@ -9,21 +9,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sensor/internal/export/engine"
 )
 
 // engines are those that the golden files are for.
-var engines = []struct{ product, version string }{
-	{Elasticsearch, "8.14.1"},
-	{Elasticsearch, "8.17.0"},
-	{Elasticsearch, "9.1.0"},
-	{Serverless, ""},
-	{OpenSearch, "2.19.1"},
-	{OpenSearch, "3.1.0"},
+var engines = []string{
+	"elasticsearch-8.14.1", "elasticsearch-8.17.0", "elasticsearch-9.1.0", "elasticsearch-serverless",
+	"opensearch-2.19.1", "opensearch-3.1.0",
 }
 
-func target(t *testing.T, product, version string) Target {
+func target(t *testing.T, name string) Target {
 	t.Helper()
-	target, err := NewTarget(product, version)
+	product, version, _ := strings.Cut(name, "-")
+	info := engine.Info{Product: engine.Product(product), Version: version, Serverless: version == "serverless"}
+	target, err := NewTarget(info)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,17 +68,17 @@ func TestPlans(t *testing.T) {
 		})
 	}
 	for _, e := range engines {
-		golden(strings.TrimSuffix(e.product+"-"+e.version, "-"), plan(t, target(t, e.product, e.version), nil))
+		golden(e, plan(t, target(t, e), nil))
 	}
 	rest := func(p *Planned) *Planned { // without what does not change
 		p.Resources = slices.DeleteFunc(p.Resources, func(r Resource) bool { return strings.HasSuffix(r.Name, "@mappings") })
 		return p
 	}
-	golden("elasticsearch-8.14.1-data-stream", rest(plan(t, target(t, Elasticsearch, "8.14.1"), func(o *Options) { o.Lifecycle.By = DataStream })))
-	golden("opensearch-2.19.1-data-stream", rest(plan(t, target(t, OpenSearch, "2.19.1"), func(o *Options) { o.Lifecycle.By = DataStream })))
-	golden("elasticsearch-8.14.1-repository", rest(plan(t, target(t, Elasticsearch, "8.14.1"), func(o *Options) { o.Lifecycle.Repository = "backup" })))
-	golden("opensearch-2.19.1-repository", rest(plan(t, target(t, OpenSearch, "2.19.1"), func(o *Options) { o.Lifecycle.Repository = "backup" })))
-	golden("elasticsearch-8.17.0-endpoint", rest(plan(t, target(t, Elasticsearch, "8.17.0"), func(o *Options) {
+	golden("elasticsearch-8.14.1-data-stream", rest(plan(t, target(t, "elasticsearch-8.14.1"), func(o *Options) { o.Lifecycle.By = DataStream })))
+	golden("opensearch-2.19.1-data-stream", rest(plan(t, target(t, "opensearch-2.19.1"), func(o *Options) { o.Lifecycle.By = DataStream })))
+	golden("elasticsearch-8.14.1-repository", rest(plan(t, target(t, "elasticsearch-8.14.1"), func(o *Options) { o.Lifecycle.Repository = "backup" })))
+	golden("opensearch-2.19.1-repository", rest(plan(t, target(t, "opensearch-2.19.1"), func(o *Options) { o.Lifecycle.Repository = "backup" })))
+	golden("elasticsearch-8.17.0-endpoint", rest(plan(t, target(t, "elasticsearch-8.17.0"), func(o *Options) {
 		o.DatasetPrefix, o.Lifecycle.By = "endpoint.events", NoKeeper
 	})))
 }

@@ -94,7 +94,7 @@ func Plan(t Target, o Options) (*Planned, error) {
 	p := &Planned{Target: t, Options: o}
 	n := names{"logs-" + o.DatasetPrefix}
 	p.lifecycle(n)
-	p.add(KindPipeline, n.ingested(), pipeline(t))
+	p.add(KindPipeline, n.ingested(), pipeline())
 	p.add(KindComponent, n.mappings(), component(object{"mappings": mapping(t)}))
 	p.add(KindComponent, n.settings(), component(p.settings(n)))
 	p.Resources = append(p.Resources, Resource{Kind: KindComponent, Name: n.custom(), Once: true, Body: object{
@@ -118,9 +118,7 @@ func (p *Planned) note(format string, args ...any) {
 // Print writes each resource as a request that can be pasted into the engine's console.
 func (p *Planned) Print(w io.Writer) error {
 	var b bytes.Buffer
-	for _, note := range p.Notes {
-		fmt.Fprintf(&b, "# %s\n", note)
-	}
+	p.writeNotes(&b)
 	for i, r := range p.Resources {
 		if i > 0 || len(p.Notes) > 0 {
 			b.WriteByte('\n')
@@ -132,6 +130,12 @@ func (p *Planned) Print(w io.Writer) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+func (p *Planned) writeNotes(b *bytes.Buffer) {
+	for _, note := range p.Notes {
+		fmt.Fprintf(b, "# %s\n", note)
+	}
 }
 
 func (o Options) check() error {

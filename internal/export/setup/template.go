@@ -2,25 +2,32 @@
 
 package setup
 
+import (
+	"fmt"
+
+	"sensor/internal/export/engine"
+)
+
 // ingested says when the engine took the document.
 const ingested = "event.ingested"
 
 // meta marks a resource as ours.
 func meta() object { return object{"managed_by": owner, "version": Version} }
 
+// describedAs begins the description of those that have no _meta in every engine.
+const describedAs = "Managed by sensor setup, version %d: "
+
+func described(text string) string { return fmt.Sprintf(describedAs, Version) + text }
+
 // pipeline adds what the sensor cannot know. It never fails a document.
-func pipeline(t Target) object {
-	p := object{
-		"description": "sensor setup: adds " + ingested,
+func pipeline() object {
+	return object{
+		"description": described("adds " + ingested),
 		"version":     Version,
 		"processors": []object{
 			{"set": object{"field": ingested, "value": "{{{_ingest.timestamp}}}", "ignore_failure": true}},
 		},
 	}
-	if t.Product != OpenSearch { // which knows no _meta here
-		p["_meta"] = meta()
-	}
-	return p
 }
 
 // settings of all indices.
@@ -37,7 +44,7 @@ func (p *Planned) settings(n names) object {
 		index["codec"] = "best_compression"
 	}
 	switch {
-	case p.byPolicy() && p.Target.Product == Elasticsearch: // OpenSearch's policies say themselves what they are for
+	case p.byPolicy() && p.Target.Product == engine.Elasticsearch: // OpenSearch's policies say themselves what they are for
 		index["lifecycle"] = object{"name": n.lifecycle()}
 	case p.byRetention():
 		template["lifecycle"] = retention(p.Options.Lifecycle)

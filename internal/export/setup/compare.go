@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package setup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+)
+
+// State of a resource in the engine.
+type State string
+
+// The states.
+const (
+	Missing State = "missing"
+	Same    State = "unchanged"
+	Differs State = "differs"
+	Newer   State = "newer"   // a newer sensor has installed it
+	Foreign State = "foreign" // somebody else has made it
+	Served  State = "served"  // an index template of somebody else's makes these data streams
+)
+
+// Finding is a resource with what the engine has in its place.
+type Finding struct {
+	Resource
+	State State
+	Diff  string // how the installed one differs, as a unified diff; of those that are neither missing nor the same
+	Why   string // of Newer, Foreign and Served: what was found
+
+	revision string // query with which a policy of OpenSearch is replaced
+}
+
+// Comparison is what is planned beside what is installed.
+type Comparison struct {
+	Planned  *Planned
+	Findings []Finding // for each resource, in its order
+}
+
+// Compare reads what is installed. It changes nothing.
+func Compare(ctx context.Context, client Client, p *Planned) (*Comparison, error) {
+	c := &Comparison{Planned: p}
+	s := session{client, p.Target}
+	others, err := s.otherTemplates(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range p.Resources {
+		f, err := s.find(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if r.Kind == KindTemplate {
+			if other, ok := others.serving(r); ok {
+				f.State, f.Why = Served, other
+			}
+		}
+		c.Findings = append(c.Findings, f)
+	}
+	return c, nil
+}
+
+// find compares one resource.
+func (s session) find(ctx context.Context, r Resource) (Finding, error) {
+	f := Finding{Resource: r, State: Missing}
+	response, err := s.ask(ctx, r.Kind, fmt.Sprintf("read %s %s", r.Kind, r.Name), http.MethodGet, r.Path(), nil)
+	if err != nil || response.Status == http.StatusNotFound {
+		return f, err
+	}
+	installed, revision, err := unwrap(r, response.Body)
+	if err != nil {
+		return f, fmt.Errorf("read %s %s: %w", r.Kind, r.Name, err)
+	}
+	f.revision = revision
+	if r.Once {
+		f.State = Same
+		return f, nil
+	}
+	before, err := normalise(r.Kind, installed)
+	if err != nil {
+		return f, fmt.Errorf("read %s %s: %w", r.Kind, r.Name, err)
+	}
+	after, err := normalise(r.Kind, r.Body)
+	if err != nil {
+		return f, err
+	}
+	if f.Diff, err = diff(before, after); err != nil {
+		return f, err
+	}
+	version, ours := marked(before)
+	switch {
+	case !ours:
+		f.State, f.Why = Foreign, "somebody else has made it"
+	case version > Version:
+		f.State, f.Why = Newer, fmt.Sprintf("a newer sensor has installed it (version %d, this one has %d)", version, Version)
+	case f.Diff == "":
+		f.State = Same
+	default:
+		f.State = Differs
+	}
+	return f, nil
+}
+
+func diff(before, after object) (string, error) {
+	was, err := format(before)
+	if err != nil {
+		return "", err
+	}
+	is, err := format(after)
+	if err != nil {
+		return "", err
+	}
+	return difference(strings.Split(string(was), "\n"), strings.Split(string(is), "\n")), nil
+}
+
+// unwrap takes a resource out of the answer to the question for it, in the form in which it is installed.
+func unwrap(r Resource, answer []byte) (installed object, revision string, err error) {
+	var a struct {
+		Components []struct {
+			Body object `json:"component_template"`
+		} `json:"component_templates"`
+		Templates []struct {
+			Body object `json:"index_template"`
+		} `json:"index_templates"`
+		Policy   object `json:"policy"`
+		Sequence int64  `json:"_seq_no"`
+		Term     int64  `json:"_primary_term"`
+	}
+	var byName map[string]object
+	switch r.Kind {
+	case KindComponent, KindTemplate, KindStates:
+		err = json.Unmarshal(answer, &a)
+	default:
+		err = json.Unmarshal(answer, &byName)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	switch {
+	case r.Kind == KindComponent && len(a.Components) == 1:
+		return a.Components[0].Body, "", nil
+	case r.Kind == KindTemplate && len(a.Templates) == 1:
+		return a.Templates[0].Body, "", nil
+	case r.Kind == KindStates && a.Policy != nil:
+		return object{"policy": a.Policy}, fmt.Sprintf("?if_seq_no=%d&if_primary_term=%d", a.Sequence, a.Term), nil
+	case r.Kind == KindPhases && byName[r.Name] != nil:
+		return object{"policy": byName[r.Name]["policy"]}, "", nil
+	case r.Kind == KindPipeline && byName[r.Name] != nil:
+		return byName[r.Name], "", nil
+	}
+	return nil, "", fmt.Errorf("the answer has none: %s", short(string(answer)))
+}
+
+// marked tells whether a resource says that it is ours, and of which version.
+func marked(body object) (version int, ours bool) {
+	if policy, ok := body["policy"].(object); ok {
+		body = policy
+	}
+	if meta, ok := body["_meta"].(object); ok {
+		number, _ := meta["version"].(float64)
+		return int(number), meta["managed_by"] == owner
+	}
+	text, _ := body["description"].(string)
+	_, err := fmt.Sscanf(text, describedAs, &version)
+	return version, err == nil
+}
+
+// templates are the index templates of others that go before ours, or that an integration has made under the same name.
+type templates []struct {
+	Name string
+	Body struct {
+		Patterns []string `json:"index_patterns"`
+		Priority int64
+		Meta     struct {
+			Package struct{ Name string }
+		} `json:"_meta"`
+	} `json:"index_template"`
+}
+
+func (s session) otherTemplates(ctx context.Context, p *Planned) (templates, error) {
+	response, err := s.ask(ctx, KindTemplate, "read index templates", http.MethodGet, "/_index_template", nil)
+	if err != nil || response.Status == http.StatusNotFound {
+		return nil, err
+	}
+	var a struct {
+		Templates templates `json:"index_templates"`
+	}
+	if err := json.Unmarshal(response.Body, &a); err != nil {
+		return nil, fmt.Errorf("read index templates: %w", err)
+	}
+	for i, other := range slices.Backward(a.Templates) {
+		inPlace := slices.ContainsFunc(p.Resources, func(r Resource) bool { return r.Kind == KindTemplate && r.Name == other.Name })
+		if other.Body.Priority < priority || inPlace && other.Body.Meta.Package.Name == "" {
+			a.Templates = slices.Delete(a.Templates, i, i+1)
+		}
+	}
+	return a.Templates, nil
+}
+
+// serving names the template that makes the data streams of ours, if there is one.
+func (list templates) serving(r Resource) (string, bool) {
+	stream := r.Name + "-default"
+	for _, other := range list {
+		for _, pattern := range other.Body.Patterns {
+			if matched, err := path.Match(pattern, stream); err != nil || !matched {
+				continue
+			}
+			by := ""
+			if name := other.Body.Meta.Package.Name; name != "" {
+				by = " of the integration " + name
+			}
+			return fmt.Sprintf("index template %s%s has priority %d and makes these data streams", other.Name, by, other.Body.Priority), true
+		}
+	}
+	return "", false
+}
