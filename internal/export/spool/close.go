@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spool
+
+import (
+	"errors"
+	"fmt"
+
+	"sensor/internal/events"
+)
+
+// Close ends the use of the spool. What is on disk stays there for the next run,
+// also what is in batches that are out; what is in memory alone is dropped.
+func (s *Spool) Close() error {
+	s.stop()
+	<-s.stopped
+	s.appending.Lock()
+	defer s.appending.Unlock()
+	defer s.tell()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.notify()
+	if s.dir != nil && s.trouble.err != nil && s.attempt() == nil {
+		s.trouble.err = nil
+	}
+	for _, l := range s.logs() {
+		for _, seg := range l.segments {
+			s.dropUnstored(l, seg)
+		}
+	}
+	if s.dir == nil {
+		return nil
+	}
+	if err := s.closeFiles(); err != nil {
+		return fmt.Errorf("close spool: %w", err)
+	}
+	return nil
+}
+
+// dropUnstored drops what waits in a segment and is in memory alone.
+func (s *Spool) dropUnstored(l *classLog, seg *segment) {
+	for i, w := range seg.waits {
+		if w.to <= seg.stored {
+			continue
+		}
+		offset, first := w.from, w.first
+		for offset < w.to {
+			r := header(seg.data[offset:])
+			if offset < seg.stored {
+				first = r.sequence + 1
+			} else {
+				kind := s.kinds[string(r.kind)]
+				s.lose(events.ReasonShutdown, kind, 1, r.time, r.time)
+				seg.kinds[kind]--
+				seg.waiting--
+				l.waiting--
+			}
+			offset += r.header + r.body
+		}
+		l.settled.add(first, w.end)
+		seg.waits[i].end, seg.waits[i].to = first, max(w.from, seg.stored)
+	}
+}
+
+func (s *Spool) closeFiles() error {
+	var errs []error
+	for _, l := range s.logs() {
+		for _, seg := range l.segments {
+			if seg.file != nil && s.options.Sync != SyncNever {
+				errs = append(errs, seg.file.Sync())
+			}
+			seg.release()
+		}
+	}
+	if s.trouble.err == nil || s.state.file != nil {
+		errs = append(errs, s.state.close(s.next(true)))
+	}
+	return errors.Join(append(errs, s.dir.lock.Close())...)
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spool
+
+import (
+	"os"
+
+	"sensor/internal/events"
+)
+
+// otherBytes is what the spool takes beside its segments: the directory, the format and the state.
+const otherBytes = 2*blockBytes + 2*slotBytes
+
+// recover takes over what an earlier run has left in the directory.
+func (s *Spool) recover() error {
+	dir, err := openDirectory(s.options.Dir)
+	if err != nil {
+		return err
+	}
+	s.dir, s.state, s.used = dir, newStateFile(dir.path), otherBytes
+	now := s.options.clocks()
+	noted, ok := s.state.read()
+	s.age = resume(noted.age, now)
+	s.last.generation = noted.generation
+	// After a power loss a segment that was removed when it was settled may be gone, and
+	// the state that says so not be there. Then what lies between two files tells nothing.
+	exact := ok && (noted.clean || noted.age.sameBoot(now))
+	for i, l := range s.logs() {
+		l.settled = noted.logs[i].settled
+		l.end = max(1, noted.logs[i].end, l.settled.end())
+		if err := s.recoverLog(l, exact); err != nil {
+			dir.lock.Close()
+			return err
+		}
+	}
+	if err := dir.sign(); err != nil {
+		s.fail(err)
+	}
+	s.checkpoint()
+	return nil
+}
+
+// recoverLog takes over the segments of a log. exact says that numbers which are
+// neither settled nor in a file are those of events that are lost.
+func (s *Spool) recoverLog(l *classLog, exact bool) error {
+	firsts, err := s.dir.segments(l.class)
+	if err != nil {
+		return err
+	}
+	begin := run{1, l.end}
+	if len(firsts) > 0 {
+		begin.end = firsts[0]
+	}
+	if exact {
+		s.missing(events.KindNone, l.settled.rest(begin.first, begin.end), 0, 0)
+	}
+	l.settled.add(0, begin.end)
+	for i, first := range firsts {
+		seg := &segment{run: run{first, first}, path: s.dir.segmentName(l.class, first), named: true, closed: true}
+		if i+1 < len(firsts) {
+			s.recoverSegment(l, seg, firsts[i+1], firsts[i+1], exact)
+		} else {
+			s.recoverSegment(l, seg, mostSequence, l.end, exact)
+		}
+	}
+	return nil
+}
+
+// mostFile is how much of a file can be a segment.
+const mostFile = mostSegment + mostBody + headerBytes + 255
+
+// recoverSegment takes over a segment, whose numbers are below limit. If exact, it had those up to end.
+func (s *Spool) recoverSegment(l *classLog, seg *segment, limit, end uint64, exact bool) {
+	if info, err := os.Stat(seg.path); err == nil {
+		seg.size = int(min(info.Size(), mostFile))
+		seg.stored = seg.size
+	}
+	seg.load(s.buffer())
+	type half struct { // a record with a damaged body
+		sequence uint64
+		kind     events.Kind
+	}
+	var halves []half
+	survey(seg.data, seg.first, limit, func(r record, offset int, sound bool) {
+		kind := s.kinds[string(r.kind)]
+		if sound {
+			seg.end = r.sequence + 1
+		}
+		switch {
+		case l.settled.has(r.sequence):
+		case sound:
+			seg.expect(r, offset, kind)
+		default:
+			halves = append(halves, half{r.sequence, kind})
+		}
+	})
+	s.reuse(seg)
+	if end = max(end, seg.end); exact {
+		seg.end = end
+	} else {
+		l.settled.add(seg.end, end)
+	}
+	for k, n := range seg.kinds {
+		s.options.Ledger.Recovered(events.Kind(k), uint64(n))
+	}
+	missing := l.settled.rest(seg.first, seg.end) - uint64(seg.waiting)
+	if missing > 0 {
+		s.options.Log.Warn("a segment of the spool is damaged", "file", seg.path, "events", missing)
+	}
+	for _, h := range halves {
+		if h.sequence < seg.end { // or its Append was never over
+			s.missing(h.kind, 1, seg.earliest, seg.latest)
+			missing--
+		}
+	}
+	s.missing(events.KindNone, missing, seg.earliest, seg.latest)
+	l.settleBut(seg.run, seg.waits)
+	l.segments = append(l.segments, seg)
+	l.waiting += seg.waiting
+	l.end = max(l.end, end)
+	s.used += seg.cost()
+	s.age.base = max(s.age.base, seg.newest)
+	s.retire(l, seg)
+}
+
+// missing counts events of the earlier run that damage has cost.
+func (s *Spool) missing(kind events.Kind, n uint64, first, last int64) {
+	s.options.Ledger.Recovered(kind, n)
+	s.lose(events.ReasonSpoolDamaged, kind, n, first, last)
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package spool keeps events between the pipeline and an output that delivers
+// them later: a write-ahead log of their encoded form, on disk or in memory,
+// bounded in bytes and in age.
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sensor/internal/events"
+)
+
+// Sync says when fsync is called. Without it, what was appended survives the end
+// of the process, however it ends, but not that of the host.
+type Sync string
+
+const (
+	SyncNever    Sync = "never"
+	SyncInterval Sync = "interval" // each second
+	SyncBatch    Sync = "batch"    // before Append returns
+)
+
+// Full says which bulk events go when there is no room. Critical ones go when
+// there is no bulk one left that could.
+type Full string
+
+const (
+	FullOldest Full = "oldest"
+	FullNewest Full = "newest"
+)
+
+// Options of a spool.
+type Options struct {
+	Dir      string        // made if it is missing; "": memory alone
+	MaxBytes int64         // of disk or memory, LeastBytes or more
+	MaxAge   time.Duration // how long an event may lie in the spool; 0: for ever
+	Sync     Sync
+	Full     Full
+	Log      *slog.Logger
+	Ledger   *events.Ledger
+	// Lost is told of what was lost, which the ledger has counted already. It may be called
+	// from when Open is called until Close has returned, by any goroutine that calls the spool and one of the spool's own.
+	Lost func(events.Loss)
+
+	clocks func() reading // for tests
+}
+
+// LeastBytes is the least that MaxBytes may be.
+const LeastBytes = 1 << 20
+
+const (
+	mostSegment = 2 << 20  // bytes from which on a segment is closed, at most
+	leastSpare  = 32       // how many segments a full spool has, at least
+	mostMemory  = 64 << 20 // bytes in memory while the disk cannot be written to, at most
+	mostBuffers = 4        // that are kept to be used again
+)
+
+// ErrClosed says that the spool is closed.
+var ErrClosed = errors.New("spool is closed")
+
+// Spool is safe for concurrent use.
+type Spool struct {
+	options Options
+	segment int // bytes from which on one is closed
+	memory  int // bytes that may be in memory alone while there is a disk
+	dir     *directory
+	state   *stateFile
+	kinds   map[string]events.Kind
+
+	appending sync.Mutex // held for an Append, so that mu is free while the disk writes
+	mu        sync.Mutex
+	critical  classLog
+	bulk      classLog
+	age       age
+	used      int64 // bytes of all segments and the spool's other files
+	batches   []*Batch
+	given     uint64   // batches that were given out
+	last      state    // checkpoint
+	doomed    []string // files to remove once the checkpoint is written
+	trouble   trouble
+	losses    []events.Loss // not told yet
+	damaged   uint64
+	wake      chan struct{} // closed when something happens; nil if nobody waits
+	closed    bool
+	unsynced  []*segment // closed, and not on the platter yet
+	named     bool       // a file was made, and the directory is not either
+	buffers   [][]byte   // of segments that are gone, to be used again
+	lists     [][]Entry  // of batches that are gone, likewise
+
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// A classLog is the segments of one class.
+type classLog struct {
+	class    events.Class
+	segments []*segment // in order; the last may take records yet
+	end      uint64     // the next number
+	settled  settled
+	waiting  int // records
+}
+
+// Open opens the spool and takes over what an earlier run has left in its directory.
+func Open(o Options) (*Spool, error) {
+	s := &Spool{options: o, kinds: map[string]events.Kind{}, stopped: make(chan struct{})}
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	for _, k := range events.Kinds() {
+		s.kinds[k.String()] = k
+	}
+	s.segment = int(min(o.MaxBytes/leastSpare, mostSegment))
+	s.memory = int(min(o.MaxBytes/4, mostMemory))
+	s.critical = classLog{class: events.ClassCritical, end: 1}
+	s.bulk = classLog{class: events.ClassBulk, end: 1}
+	s.age = resume(age{}, s.options.clocks())
+	if o.Dir != "" {
+		if err := s.recover(); err != nil {
+			return nil, fmt.Errorf("open spool %s: %w", o.Dir, err)
+		}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go s.maintain(ctx)
+	s.tell()
+	return s, nil
+}
+
+func (s *Spool) check() error {
+	o := &s.options
+	if o.clocks == nil {
+		o.clocks = readClocks
+	}
+	switch {
+	case o.MaxBytes < LeastBytes:
+		return fmt.Errorf("%d bytes are too few: the least is %d", o.MaxBytes, LeastBytes)
+	case o.MaxAge < 0:
+		return fmt.Errorf("an age of %v is negative", o.MaxAge)
+	case o.Sync != SyncNever && o.Sync != SyncInterval && o.Sync != SyncBatch:
+		return fmt.Errorf("sync is %q: it can be never, interval or batch", o.Sync)
+	case o.Full != FullOldest && o.Full != FullNewest:
+		return fmt.Errorf("full is %q: it can be oldest or newest", o.Full)
+	}
+	return nil
+}
+
+func (s *Spool) logs() [2]*classLog { return [2]*classLog{&s.critical, &s.bulk} }
+
+func (s *Spool) logOf(k events.Kind) *classLog {
+	if k.Traits().Class == events.ClassCritical {
+		return &s.critical
+	}
+	return &s.bulk
+}
+
+// Stats are what a spool holds at one moment.
+type Stats struct {
+	Bytes    int64     // of disk or memory
+	Entries  uint64    // that are not settled
+	Oldest   time.Time // when the oldest of them was appended; zero if there is none
+	OnDisk   bool      // false in memory mode, and while the disk cannot be written to
+	Segments int
+	Damaged  uint64 // events that damage has cost since Open
+}
+
+// Stats may be called at any time.
+func (s *Spool) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.age.now()
+	st := Stats{Bytes: s.used, OnDisk: s.dir != nil && s.trouble.err == nil, Damaged: s.damaged}
+	oldest := time.Duration(-1)
+	older := func(since time.Duration) {
+		if oldest < 0 || since < oldest {
+			oldest = since
+		}
+	}
+	for _, l := range s.logs() {
+		st.Segments += len(l.segments)
+		st.Entries += uint64(l.waiting)
+		for _, seg := range l.segments {
+			if seg.waiting > 0 {
+				older(seg.waits[0].since)
+				break
+			}
+		}
+	}
+	for _, b := range s.batches {
+		st.Entries += uint64(len(b.Entries))
+		for _, p := range b.parts {
+			older(p.since)
+		}
+	}
+	if st.Entries > 0 {
+		st.Oldest = time.Now().Add(oldest - now)
+	}
+	return st
+}
+
+// notify wakes whoever waits. The caller holds mu.
+func (s *Spool) notify() {
+	if s.wake != nil {
+		close(s.wake)
+		s.wake = nil
+	}
+}
+
+// wait releases mu until something has happened or ctx ends, and takes it again.
+func (s *Spool) wait(ctx context.Context) error {
+	if s.wake == nil {
+		s.wake = make(chan struct{})
+	}
+	wake := s.wake
+	s.mu.Unlock()
+	s.tell() // what was found damaged on the way here
+	defer s.mu.Lock()
+	select {
+	case <-wake:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Empty waits until every event is settled.
+func (s *Spool) Empty(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.critical.waiting+s.bulk.waiting+len(s.batches) > 0 {
+		if err := s.wait(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
