@@ -47,7 +47,7 @@ func why(err error) string {
 	var authority x509.UnknownAuthorityError
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	var alert tls.AlertError
+	var remote *net.OpError
 	var record tls.RecordHeaderError
 	var lookup *net.DNSError
 	var timeout net.Error
@@ -60,7 +60,7 @@ func why(err error) string {
 		return "its certificate is not valid now"
 	case errors.As(err, &invalid):
 		return "its certificate is not valid"
-	case errors.As(err, &alert):
+	case errors.As(err, &remote) && remote.Op == "remote error":
 		return "it refuses our side of TLS, such as the client certificate"
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return "it does not speak TLS; is it http instead of https?"

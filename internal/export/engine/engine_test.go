@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package engine
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestDo(t *testing.T) {
+	leavesNothing(t)
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if r.Method != http.MethodPut || r.URL.Path != "/prefix/of/it/_x" || r.URL.RawQuery != "a=b" || string(body) != "body" || r.ContentLength != 4 ||
+			r.Header.Get("Content-Type") != "text/x" || r.Header.Get("User-Agent") != "sensor/test" {
+			t.Errorf("got %s %s with %v and %q", r.Method, r.URL, r.Header, body)
+		}
+		w.Header().Set("X-Name", "value")
+		w.WriteHeader(418)
+		io.WriteString(w, "answer")
+	})
+	c, _ := open(t, Options{Hosts: []string{server.URL + "/prefix/of/it/"}})
+	header := http.Header{"Content-Type": {"text/x"}}
+	for range 3 {
+		response, err := c.Do(t.Context(), http.MethodPut, "/_x?a=b", header, []byte("body"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.Status != 418 || response.Header.Get("X-Name") != "value" || string(response.Body) != "answer" || response.Host != server.URL {
+			t.Errorf("got %+v", response)
+		}
+	}
+	if len(header) != 1 {
+		t.Errorf("the caller's header has changed: %v", header)
+	}
+}
+
+// Connections are kept: a hundred requests take one.
+func TestKeepAlive(t *testing.T) {
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	c, _ := open(t, Options{Hosts: []string{server.URL}})
+	for range 100 {
+		asks(t, c)
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// Whoever fails is not asked while others answer.
+func TestEndpoints(t *testing.T) {
+	leavesNothing(t)
+	var asked [2]atomic.Int32
+	first := serve(t, func(http.ResponseWriter, *http.Request) { asked[0].Add(1) })
+	second := serve(t, func(http.ResponseWriter, *http.Request) { asked[1].Add(1) })
+	hung := serve(t, func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) })
+	closed := "http://" + closedAddress(t)
+	c, _ := open(t, Options{Hosts: []string{closed, first.URL, hung.URL, second.URL}})
+	for range 100 {
+		asks(t, c)
+	}
+	if a, b := asked[0].Load(), asked[1].Load(); a+b != 100 || a < 40 || b < 40 {
+		t.Errorf("asked %d and %d times", a, b)
+	}
+	first.Close()
+	second.Close()
+	err := fails(t, c, closed, first.URL, hung.URL, second.URL, "nobody listens there", "it hung up")
+	var one *Error
+	if !errors.As(err, &one) || !errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %q", err)
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	leavesNothing(t)
+	release := make(chan struct{})
+	var slow atomic.Int32
+	hangs := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		slow.Add(1)
+		io.WriteString(w, strings.Repeat("x", int(slow.Load()%2)*10_000)) // every other time it hangs in the middle of its answer
+		w.(http.Flusher).Flush()
+		<-release
+	})
+	defer close(release)
+	answers := serve(t, func(http.ResponseWriter, *http.Request) {})
+	c, _ := open(t, Options{Hosts: []string{hangs.URL}, Timeout: 50 * time.Millisecond})
+	for range 2 {
+		if err := fails(t, c, hangs.URL, "no answer within 50ms"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	}
+	both, _ := open(t, Options{Hosts: []string{hangs.URL, answers.URL}, Timeout: 50 * time.Millisecond})
+	if response := asks(t, both); response.Host != answers.URL {
+		t.Errorf("got %+v", response)
+	}
+
+	patient, _ := open(t, Options{Hosts: []string{hangs.URL, answers.URL}, Timeout: time.Hour})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("enough")
+	before := slow.Load()
+	go func() {
+		for slow.Load() == before {
+			time.Sleep(time.Millisecond)
+		}
+		cancel(cause)
+	}()
+	if _, err := patient.Do(ctx, http.MethodGet, "/", nil, nil); !errors.Is(err, cause) || strings.Contains(err.Error(), answers.URL) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Nobody reads the body any more when Do has returned, also when the answer came before it was sent.
+func TestBodyIsFree(t *testing.T) {
+	leavesNothing(t)
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusRequestEntityTooLarge) })
+	c, _ := open(t, Options{Hosts: []string{server.URL}})
+	body := make([]byte, 8<<20)
+	for range 20 {
+		response, err := c.Do(t.Context(), http.MethodPost, "/_bulk", nil, body)
+		if err == nil && response.Status != http.StatusRequestEntityTooLarge {
+			t.Errorf("got %d", response.Status)
+		}
+		clear(body) // the race detector looks on
+	}
+}
+
+func TestCutAnswer(t *testing.T) {
+	leavesNothing(t)
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		io.WriteString(w, "half")
+	})
+	c, _ := open(t, Options{Hosts: []string{server.URL}})
+	if err := fails(t, c, server.URL, "it hung up"); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A small answer that unpacks to a huge one does not fill the memory.
+func TestHugeAnswer(t *testing.T) {
+	leavesNothing(t)
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	answer := bytes.Repeat(packed.Bytes(), mostAnswer>>20+1)
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(answer)
+	})
+	c, _ := open(t, Options{Hosts: []string{server.URL}})
+	if err := fails(t, c, server.URL); !errors.Is(err, ErrAnswerTooLarge) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A redirection is an answer like others: credentials go where they are meant to.
+func TestRedirection(t *testing.T) {
+	other := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the other was asked") })
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) })
+	c, _ := open(t, Options{Hosts: []string{server.URL}, APIKey: secret})
+	if response := asks(t, c); response.Status != http.StatusFound {
+		t.Errorf("got %+v", response)
+	}
+}
+
+func TestHosts(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://x.es.eu.cloud.example.io:443": "https://x.es.eu.cloud.example.io:443",
+		"http://[::1]:9200":                    "http://[::1]:9200",
+		"https://a/":                           "https://a",
+		"https://a/b/c//":                      "https://a/b/c",
+	} {
+		hosts, err := parseHosts([]string{text})
+		if err != nil || len(hosts) != 1 || hosts[0].String() != want {
+			t.Errorf("%s: got %v, %v", text, hosts, err)
+		}
+	}
+	for _, text := range []string{
+		"", "a:9200", "ftp://a", "https://", "https://:9200", "https:a", "/path", "https://a?" + secret, "https://a#" + secret,
+		"https://user:" + secret + "@a", "https://" + secret + "@a", "https://user:" + secret, "https://us er:" + secret + "@a",
+		"https://user:%zz" + secret + "@a", "http://[::1:" + secret, secret,
+	} {
+		if hosts, err := parseHosts([]string{"https://a", text}); err == nil {
+			t.Errorf("%q: got %v", text, hosts)
+		} else if noSecret(t, err.Error()); !strings.Contains(err.Error(), "host 2 of 2") {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+	if _, err := New(Options{}); err == nil {
+		t.Error("no host is enough")
+	}
+}
+
+// Each endpoint of which a fault is told is named; the rest of its URL is not.
+func TestErrorsNameTheHost(t *testing.T) {
+	c, _ := open(t, Options{Hosts: []string{"http://" + closedAddress(t) + "/path/" + url.PathEscape("x y")}, APIKey: secret})
+	fails(t, c, c.endpoints.list[0].url.Host+": nobody listens there")
+}
