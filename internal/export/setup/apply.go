@@ -127,7 +127,7 @@ func (s session) put(ctx context.Context, f Finding) error {
 
 // streams are the data streams that there are already.
 func (s session) streams(ctx context.Context, p *Planned) ([]string, error) {
-	path := "/_data_stream/logs-" + p.Options.DatasetPrefix + ".*"
+	path := "/_resolve/index/logs-" + p.Options.DatasetPrefix + ".*"
 	response, err := s.ask(ctx, "", "list data streams", http.MethodGet, path, nil)
 	if err != nil || response.Status == http.StatusNotFound {
 		return nil, err

@@ -28,7 +28,7 @@ func phases(l Lifecycle) *ilmPolicy {
 	to := &p.Policy.Phases
 	to.Hot = &ilmPhase{"0ms", object{"rollover": rollover(l, "max_primary_shard_size", "max_age"), "set_priority": object{"priority": 100}}}
 	if l.Warm != 0 {
-		to.Warm = &ilmPhase{l.Warm.String(), object{
+		to.Warm = &ilmPhase{ageText(l.Warm), object{
 			"set_priority": object{"priority": 50},
 			"readonly":     object{},
 			"shrink":       object{"number_of_shards": 1}, // passed over where there is one
@@ -36,13 +36,13 @@ func phases(l Lifecycle) *ilmPolicy {
 		}}
 	}
 	if l.Cold != 0 {
-		to.Cold = &ilmPhase{l.Cold.String(), object{"set_priority": object{"priority": 0}, "readonly": object{}}}
+		to.Cold = &ilmPhase{ageText(l.Cold), object{"set_priority": object{"priority": 0}, "readonly": object{}}}
 	}
 	if l.Frozen != 0 && l.Repository != "" {
-		to.Frozen = &ilmPhase{l.Frozen.String(), object{"searchable_snapshot": object{"snapshot_repository": l.Repository}}}
+		to.Frozen = &ilmPhase{ageText(l.Frozen), object{"searchable_snapshot": object{"snapshot_repository": l.Repository}}}
 	}
 	if l.Delete != 0 {
-		to.Delete = &ilmPhase{l.Delete.String(), object{"delete": object{}}}
+		to.Delete = &ilmPhase{ageText(l.Delete), object{"delete": object{}}}
 	}
 	return p
 }
@@ -54,7 +54,7 @@ func rollover(l Lifecycle, size, age string) object {
 		conditions[size] = sizeText(l.RolloverSize)
 	}
 	if l.RolloverAge != 0 {
-		conditions[age] = l.RolloverAge.String()
+		conditions[age] = ageText(l.RolloverAge)
 	}
 	return conditions
 }

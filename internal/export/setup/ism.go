@@ -2,6 +2,8 @@
 
 package setup
 
+import "time"
+
 // A policy of OpenSearch's index state management. The states are in the order in which an index goes through them.
 type ismPolicy struct {
 	Policy struct {
@@ -36,9 +38,9 @@ func states(n names, l Lifecycle) *ismPolicy {
 	policy := &p.Policy
 	policy.Description = described("keeps the data as long as they are wanted")
 	policy.DefaultState = "hot"
-	enter := func(name string, after Age, actions ...object) {
+	enter := func(name string, after time.Duration, actions ...object) {
 		if last := len(policy.States) - 1; last >= 0 {
-			policy.States[last].Transitions = []ismTransition{{name, object{"min_rollover_age": after.String()}}}
+			policy.States[last].Transitions = []ismTransition{{name, object{"min_rollover_age": ageText(after)}}}
 		}
 		policy.States = append(policy.States, ismState{name, actions, []ismTransition{}})
 	}

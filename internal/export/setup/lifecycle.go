@@ -18,10 +18,10 @@ type Lifecycle struct {
 
 	// By phases. An index that is written to gives way to a new one when one of the two is reached; zero is never.
 	RolloverSize int64 // bytes of a primary shard
-	RolloverAge  Age
+	RolloverAge  time.Duration
 
 	// When the phases begin, counted from then. Zero: there is no such phase. Frozen needs the repository.
-	Warm, Cold, Frozen, Delete Age
+	Warm, Cold, Frozen, Delete time.Duration
 
 	Repository string // of snapshots; "": none
 }
@@ -36,12 +36,14 @@ const (
 	NoKeeper   Keeper = "none"        // nobody: data stay until somebody deletes them
 )
 
+const day = 24 * time.Hour
+
 // DefaultLifecycle keeps 90 days.
 func DefaultLifecycle() Lifecycle {
 	return Lifecycle{
 		By:           Phases,
-		RolloverSize: 50 << 30, RolloverAge: 7 * Day,
-		Warm: 7 * Day, Cold: 30 * Day, Frozen: 60 * Day, Delete: 90 * Day,
+		RolloverSize: 50 << 30, RolloverAge: 7 * day,
+		Warm: 7 * day, Cold: 30 * day, Frozen: 60 * day, Delete: 90 * day,
 	}
 }
 
@@ -60,19 +62,19 @@ func (l Lifecycle) check() error {
 		fail("rollover: want a size or an age, or no phase ever begins")
 	}
 	var before string
-	var last Age
+	var last time.Duration
 	for _, phase := range []struct {
 		name  string
-		begin Age
+		begin time.Duration
 	}{{"rollover age", l.RolloverAge}, {"warm", l.Warm}, {"cold", l.Cold}, {"frozen", l.Frozen}, {"delete", l.Delete}} {
-		if phase.begin < 0 || phase.begin%Age(time.Second) != 0 {
-			fail("%s %v: want whole seconds", phase.name, time.Duration(phase.begin))
+		if phase.begin < 0 || phase.begin%time.Second != 0 {
+			fail("%s %v: want whole seconds", phase.name, phase.begin)
 		}
 		if phase.begin == 0 || phase.name == "rollover age" || phase.name == "frozen" && l.Repository == "" {
 			continue
 		}
 		if phase.begin <= last {
-			fail("%s after %v: want more than %s, which is %v", phase.name, phase.begin, before, last)
+			fail("%s after %s: want more than %s, which is %s", phase.name, ageText(phase.begin), before, ageText(last))
 		}
 		before, last = phase.name, phase.begin
 	}
@@ -87,7 +89,7 @@ func (p *Planned) lifecycle(n names) {
 	l, t := p.Options.Lifecycle, p.Target
 	switch {
 	case l.By == Phases && !t.Policies && t.Retention:
-		p.note("lifecycle: this engine has no policies; its data streams keep the data themselves, for %s", orEver(l.Delete))
+		p.note("lifecycle: this engine has no policies; its data streams keep the data themselves, with a deletion alone")
 	case l.By == DataStream && !t.Retention && t.Policies:
 		p.note("lifecycle: this engine has no data stream lifecycle; a policy does it, with a rollover and a deletion alone")
 		p.Options.Lifecycle.Warm, p.Options.Lifecycle.Cold, p.Options.Lifecycle.Frozen = 0, 0, 0
@@ -128,52 +130,20 @@ func retention(l Lifecycle) object {
 	if l.Delete == 0 {
 		return object{}
 	}
-	return object{"data_retention": l.Delete.String()}
+	return object{"data_retention": ageText(l.Delete)}
 }
 
-// Age is a time as the engines write it: 7d, 12h, 30m or 10s.
-type Age time.Duration
-
-// Day is 24 hours.
-const Day = Age(24 * time.Hour)
-
-var ageUnits = []struct {
-	name string
-	age  Age
-}{{"d", Day}, {"h", Age(time.Hour)}, {"m", Age(time.Minute)}, {"s", Age(time.Second)}}
-
-func (a Age) String() string {
-	for _, unit := range ageUnits {
-		if a != 0 && a%unit.age == 0 {
-			return strconv.FormatInt(int64(a/unit.age), 10) + unit.name
+// ageText is a time of whole seconds as the engines write it: 7d, 12h, 30m or 10s.
+func ageText(age time.Duration) string {
+	for _, unit := range []struct {
+		name string
+		is   time.Duration
+	}{{"d", day}, {"h", time.Hour}, {"m", time.Minute}} {
+		if age != 0 && age%unit.is == 0 {
+			return strconv.FormatInt(int64(age/unit.is), 10) + unit.name
 		}
 	}
-	return "0s"
-}
-
-// UnmarshalText reads a number with one unit, d, h, m or s, or 0.
-func (a *Age) UnmarshalText(text []byte) error {
-	s := string(text)
-	if s == "0" {
-		*a = 0
-		return nil
-	}
-	for _, unit := range ageUnits {
-		digits, ok := strings.CutSuffix(s, unit.name)
-		n, err := strconv.ParseUint(digits, 10, 32)
-		if ok && err == nil && n <= uint64(100_000*Day/unit.age) {
-			*a = Age(n) * unit.age
-			return nil
-		}
-	}
-	return fmt.Errorf("%q: want a time such as 30d, 12h or 0", s)
-}
-
-func orEver(a Age) string {
-	if a == 0 {
-		return "ever"
-	}
-	return a.String()
+	return strconv.FormatInt(int64(age/time.Second), 10) + "s"
 }
 
 // sizeText is a number of bytes as the engines write it, whose gb is a GiB.

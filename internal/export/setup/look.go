@@ -4,6 +4,7 @@ package setup
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -25,15 +26,29 @@ func Look(ctx context.Context, client Client, info engine.Info) (Target, error) 
 	if err != nil {
 		return t, err
 	}
-	t.Wildcard, err = s.takes(ctx, KindTemplate, "look for wildcard fields", http.MethodPost, "/_index_template/_simulate",
-		[]byte(`{"index_patterns":["sensor-setup-probe"],"template":{"mappings":{"properties":{"a":{"type":"wildcard"}}}}}`))
+	if t.Wildcard, err = s.hasType(ctx, "wildcard"); err != nil {
+		return t, err
+	}
+	t.MatchOnlyText, err = s.hasType(ctx, "match_only_text")
 	return t, err
+}
+
+// hasType tells whether fields can have the type.
+func (s session) hasType(ctx context.Context, name string) (bool, error) {
+	body, err := json.Marshal(object{
+		"index_patterns": []string{"sensor-setup-probe"},
+		"template":       object{"mappings": object{"properties": object{"a": object{"type": name}}}},
+	})
+	if err != nil {
+		return false, err
+	}
+	return s.takes(ctx, KindTemplate, "look for fields of type "+name, http.MethodPost, "/_index_template/_simulate", body)
 }
 
 // takes tells whether the engine takes a request: one that lacks what it takes for that refuses it as wrong.
 func (s session) takes(ctx context.Context, kind Kind, what, method, path string, body []byte) (bool, error) {
 	_, err := s.ask(ctx, kind, what, method, path, body)
-	if e := (*Error)(nil); errors.As(err, &e) && e.Status == http.StatusBadRequest {
+	if e := (*Error)(nil); errors.As(err, &e) && (e.Status == http.StatusBadRequest || e.Status == http.StatusMethodNotAllowed) {
 		return false, nil
 	}
 	return err == nil, err

@@ -69,7 +69,11 @@ func (t Target) typed(typ string) object {
 		if !t.Wildcard {
 			m = t.typed("keyword")
 		}
-		m["fields"] = object{"text": object{"type": "match_only_text"}}
+		text := object{"type": "match_only_text"}
+		if !t.MatchOnlyText {
+			text = object{"type": "text", "norms": false}
+		}
+		m["fields"] = object{"text": text}
 		return m
 	case "keyword":
 		return object{"type": "keyword", "ignore_above": longest}

@@ -94,7 +94,10 @@ func Plan(t Target, o Options) (*Planned, error) {
 	p := &Planned{Target: t, Options: o}
 	n := names{"logs-" + o.DatasetPrefix}
 	p.lifecycle(n)
-	p.add(KindPipeline, n.ingested(), pipeline())
+	if !t.Wildcard {
+		p.note("mapping: this engine has no wildcard fields; of command lines only those up to %d characters can be searched with wildcards", longest)
+	}
+	p.add(KindPipeline, n.ingested(), pipeline(t))
 	p.add(KindComponent, n.mappings(), component(object{"mappings": mapping(t)}))
 	p.add(KindComponent, n.settings(), component(p.settings(n)))
 	p.Resources = append(p.Resources, Resource{Kind: KindComponent, Name: n.custom(), Once: true, Body: object{

@@ -15,13 +15,16 @@ type Target struct {
 	Policies  bool // keeps data by phases: ILM, or ISM in OpenSearch
 	Retention bool // keeps data by data stream lifecycle
 	LogsDB    bool // index.mode: logsdb
-	Wildcard  bool // the type of fields
+
+	// Types of fields.
+	Wildcard      bool
+	MatchOnlyText bool
 }
 
 // NewTarget says what a whole distribution of the product and version has. [Look] takes away what an
 // engine lacks of it. It fails for versions that are not supported.
 func NewTarget(info engine.Info) (Target, error) {
-	t := Target{Info: info, Wildcard: true, Policies: !info.Serverless}
+	t := Target{Info: info, Wildcard: true, MatchOnlyText: true, Policies: !info.Serverless}
 	switch {
 	case info.Product == engine.Elasticsearch && info.AtLeast(8, 0):
 		t.Retention = info.AtLeast(8, 14)

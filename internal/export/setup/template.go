@@ -20,13 +20,16 @@ const describedAs = "Managed by sensor setup, version %d: "
 func described(text string) string { return fmt.Sprintf(describedAs, Version) + text }
 
 // pipeline adds what the sensor cannot know. It never fails a document.
-func pipeline() object {
+func pipeline(t Target) object {
+	set := object{"field": ingested, "copy_from": "_ingest.timestamp", "ignore_failure": true}
+	if t.Product == engine.OpenSearch { // which copies nothing
+		delete(set, "copy_from")
+		set["value"] = "{{{_ingest.timestamp}}}"
+	}
 	return object{
 		"description": described("adds " + ingested),
 		"version":     Version,
-		"processors": []object{
-			{"set": object{"field": ingested, "value": "{{{_ingest.timestamp}}}", "ignore_failure": true}},
-		},
+		"processors":  []object{{"set": set}},
 	}
 }
 
