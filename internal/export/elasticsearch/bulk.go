@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package elasticsearch
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// bulkPath asks for the outcome of each document and no more.
+const bulkPath = "/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
+
+// gzipLevel is the fastest at which documents, which are much alike, shrink well: see the benchmark.
+const gzipLevel = 3
+
+// A bulk is the body of one request. It is for one goroutine.
+type bulk struct {
+	header http.Header
+	packed bytes.Buffer
+	plain  int // bytes before compression
+	gzip   *gzip.Writer
+}
+
+func newBulk() *bulk {
+	b := &bulk{header: http.Header{"Content-Type": {"application/x-ndjson"}, "Content-Encoding": {"gzip"}}}
+	var err error
+	if b.gzip, err = gzip.NewWriterLevel(&b.packed, gzipLevel); err != nil {
+		panic(err) // the level is one that there is
+	}
+	return b
+}
+
+// reset begins another body. A buffer that one huge event has needed is not kept.
+func (b *bulk) reset() {
+	if b.packed.Cap() > 16<<20 {
+		b.packed = bytes.Buffer{}
+	}
+	b.packed.Reset()
+	b.gzip.Reset(&b.packed)
+	b.plain = 0
+}
+
+func (b *bulk) add(lines []byte) error {
+	b.plain += len(lines)
+	if _, err := b.gzip.Write(lines); err != nil {
+		return fmt.Errorf("compress event: %w", err)
+	}
+	return nil
+}
+
+func (b *bulk) finish() error {
+	if err := b.gzip.Close(); err != nil {
+		return fmt.Errorf("compress event: %w", err)
+	}
+	return nil
+}
