@@ -114,8 +114,10 @@ func diff(before, after object) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return difference(strings.Split(string(was), "\n"), strings.Split(string(is), "\n")), nil
+	return difference(lines(was), lines(is)), nil
 }
+
+func lines(text []byte) []string { return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") }
 
 // unwrap takes a resource out of the answer to the question for it, in the form in which it is installed.
 func unwrap(r Resource, answer []byte) (installed object, revision string, err error) {

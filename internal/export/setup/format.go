@@ -11,7 +11,7 @@ import (
 // width is how long a line of formatted JSON may be, without its indentation.
 const width = 110
 
-// format writes JSON with a line for each member, but for objects and lists that fit into one.
+// format writes JSON with a line for each member. What holds nothing but plain values stands in one line, if it fits.
 func format(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -40,6 +40,7 @@ func formatValue(out *bytes.Buffer, d *json.Decoder, depth int) error {
 		return encode(out, token)
 	}
 	var members []string
+	plain := true
 	for d.More() {
 		var member bytes.Buffer
 		if open == '{' {
@@ -52,9 +53,11 @@ func formatValue(out *bytes.Buffer, d *json.Decoder, depth int) error {
 			}
 			member.WriteString(": ")
 		}
+		before := member.Len()
 		if err := formatValue(&member, d, depth+1); err != nil {
 			return err
 		}
+		plain = plain && !bytes.ContainsAny(member.Bytes()[before:before+1], "{[")
 		members = append(members, member.String())
 	}
 	end, err := d.Token()
@@ -62,7 +65,7 @@ func formatValue(out *bytes.Buffer, d *json.Decoder, depth int) error {
 		return err
 	}
 	line := strings.Join(members, ", ")
-	if len(line) <= width && !strings.Contains(line, "\n") {
+	if plain && len(line) <= width {
 		out.WriteString(open.String() + line + end.(json.Delim).String())
 		return nil
 	}
