@@ -171,3 +171,48 @@ func leaves(document map[string]any) []string {
 	walk("", document)
 	return slices.Sorted(maps.Keys(found))
 }
+
+// TestFieldLimit counts the fields that an index may come to have. Those of open objects are one each.
+func TestFieldLimit(t *testing.T) {
+	count := 0
+	var walk func(mapping object)
+	walk = func(mapping object) {
+		count++
+		if fields, ok := mapping["fields"].(object); ok {
+			count += len(fields)
+		}
+		if properties, ok := mapping["properties"].(object); ok {
+			for _, inner := range properties {
+				walk(inner.(object))
+			}
+		}
+	}
+	for _, name := range engines {
+		count = 0
+		walk(mapping(target(t, name)))
+		fixed := count
+		kinds, stages := int(events.KindCount)+1, int(events.ReasonShutdown)+1
+		for _, f := range fields() {
+			switch under, open := strings.CutSuffix(f.name, ".*"); {
+			case !open || slices.ContainsFunc(openObjects, func(o string) bool { return under == o || strings.HasPrefix(under, o+".") }):
+			case under == "sensor.metrics.dropped":
+				count += stages * (kinds + 1)
+			default:
+				count += kinds + 1 // of the other sets none is larger
+			}
+		}
+		if count > fieldLimit {
+			t.Errorf("%s: %d fields and up to %d more, the limit is %d", name, fixed, count-fixed, fieldLimit)
+		}
+		t.Logf("%s: %d fields and up to %d more", name, fixed, count-fixed)
+	}
+}
+
+// TestOpenSetsAreTyped: what lies below "x.*" is mapped as the engine sees it, which gives text and whole numbers their types.
+func TestOpenSetsAreTyped(t *testing.T) {
+	for _, f := range fields() {
+		if strings.HasSuffix(f.name, "*") && f.typ != "keyword" && f.typ != "long" {
+			t.Errorf("%s is %s: it needs a dynamic template of its own", f.name, f.typ)
+		}
+	}
+}

@@ -68,7 +68,8 @@ func (l Lifecycle) check() error {
 		begin time.Duration
 	}{{"rollover age", l.RolloverAge}, {"warm", l.Warm}, {"cold", l.Cold}, {"frozen", l.Frozen}, {"delete", l.Delete}} {
 		if phase.begin < 0 || phase.begin%time.Second != 0 {
-			fail("%s %v: want whole seconds", phase.name, phase.begin)
+			fail("%s %v: want whole seconds, or 0", phase.name, phase.begin)
+			continue
 		}
 		if phase.begin == 0 || phase.name == "rollover age" || phase.name == "frozen" && l.Repository == "" {
 			continue
