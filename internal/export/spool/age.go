@@ -11,53 +11,60 @@ import (
 	"sensor/internal/clock"
 )
 
-// A reading is what the host's clocks say at one moment.
-type reading struct {
-	boot   [16]byte      // boot_id; zero if nobody can tell
-	uptime time.Duration // since boot, suspended or not
-	wall   time.Time
+// clocks are those of the host.
+type clocks struct {
+	boot   [16]byte             // boot_id; zero if nobody can tell
+	uptime func() time.Duration // since boot, suspended or not
+	wall   func() time.Time
 }
 
-func readClocks() reading {
-	r := reading{wall: time.Now()}
+func hostClocks() clocks {
+	c := clocks{uptime: uptime, wall: time.Now}
 	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
 		id = bytes.ReplaceAll(bytes.TrimSpace(id), []byte("-"), nil)
-		_, _ = hex.Decode(r.boot[:], id[:min(len(id), 2*len(r.boot))])
+		_, _ = hex.Decode(c.boot[:], id[:min(len(id), 2*len(c.boot))])
 	}
-	if ns, err := clock.BootTime(); err == nil {
-		r.uptime = time.Duration(ns)
-	}
-	return r
+	return c
+}
+
+func uptime() time.Duration {
+	ns, _ := clock.BootTime() // fails nowhere
+	return time.Duration(ns)
 }
 
 // An age is the spool's own clock: for how long it has existed. No step of the
 // wall clock moves it: within a boot it follows the time since boot, and of the
 // time between two boots it believes the wall clock, unless that went backwards.
 type age struct {
-	base   time.Duration // at the time of the reading
-	opened reading
+	clocks
+	base time.Duration // at boot, so to speak
 }
 
-// resume goes on from what an earlier run has noted. The zero age is a new spool's.
-func resume(noted age, now reading) age {
-	passed := now.wall.Sub(noted.opened.wall)
-	if noted.sameBoot(now) {
-		passed = now.uptime - noted.opened.uptime
-	}
-	if noted.opened.wall.IsZero() {
-		passed = 0
-	}
-	return age{noted.base + max(0, passed), now}
+// An agePoint is the age at one moment, as the next run needs it.
+type agePoint struct {
+	boot        [16]byte
+	age, uptime time.Duration
+	wall        time.Time
 }
 
-func (a age) sameBoot(now reading) bool { return a.opened.boot == now.boot && now.boot != [16]byte{} }
+// resume goes on from what an earlier run has noted; from zero if it has not.
+func resume(noted agePoint, c clocks) age {
+	var passed time.Duration
+	switch {
+	case noted.in(c):
+		passed = c.uptime() - noted.uptime
+	case !noted.wall.IsZero():
+		passed = c.wall().Sub(noted.wall)
+	}
+	return age{c, noted.age + max(0, passed) - c.uptime()}
+}
 
-// now reads the clock.
-func (a age) now() time.Duration { return a.base + time.Since(a.opened.wall) }
+// in reports whether the host has not been started since.
+func (p agePoint) in(c clocks) bool { return p.boot == c.boot && c.boot != [16]byte{} }
 
-// note is the clock as the next run needs it.
-func (a age) note() age {
-	wall := time.Now()
-	passed := wall.Sub(a.opened.wall)
-	return age{a.base + passed, reading{a.opened.boot, a.opened.uptime + passed, wall}}
+func (a age) now() time.Duration { return a.base + a.uptime() }
+
+func (a age) note() agePoint {
+	uptime := a.uptime()
+	return agePoint{a.boot, a.base + uptime, uptime, a.wall()}
 }

@@ -13,6 +13,9 @@ import (
 // dropped, and counted. It returns when the rest is as durable as Sync says, or
 // in memory while the disk cannot be written to.
 func (s *Spool) Append(list []Entry) {
+	if len(list) == 0 {
+		return
+	}
 	s.appending.Lock()
 	defer s.appending.Unlock()
 	s.mu.Lock()
@@ -75,11 +78,13 @@ func (l *classLog) open() *segment {
 	return nil
 }
 
+// begin begins a segment.
 func (s *Spool) begin(l *classLog, now time.Duration) *segment {
-	seg := &segment{run: run{l.end, l.end}, data: s.buffer(), began: now}
+	seg := newSegment(l.end, "")
 	if s.dir != nil {
 		seg.path = s.dir.segmentName(l.class, l.end)
 	}
+	seg.data, seg.began = s.buffer(), now
 	l.segments = append(l.segments, seg)
 	return seg
 }

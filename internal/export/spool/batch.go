@@ -193,9 +193,12 @@ func (s *Spool) load(l *classLog, seg *segment) {
 	l.waiting -= seg.waiting
 	seg.waits, seg.waiting, seg.kinds = nil, 0, [events.KindCount]int{}
 	seg.load(s.buffer())
+	rest := expected
 	survey(seg.data, seg.first, seg.end, func(r record, offset int, sound bool) {
-		in := func(w span) bool { return w.first <= r.sequence && r.sequence < w.end }
-		if sound && slices.ContainsFunc(expected, in) {
+		for len(rest) > 0 && rest[0].end <= r.sequence {
+			rest = rest[1:]
+		}
+		if sound && len(rest) > 0 && rest[0].first <= r.sequence {
 			seg.expect(r, offset, s.kinds[string(r.kind)])
 		}
 	})

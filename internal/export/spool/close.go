@@ -5,6 +5,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"sensor/internal/events"
 )
@@ -28,8 +29,10 @@ func (s *Spool) Close() error {
 		s.trouble.err = nil
 	}
 	for _, l := range s.logs() {
-		for _, seg := range l.segments {
+		for _, seg := range slices.Clone(l.segments) {
 			s.dropUnstored(l, seg)
+			seg.closed = true
+			s.retire(l, seg)
 		}
 	}
 	if s.dir == nil {
@@ -76,8 +79,9 @@ func (s *Spool) closeFiles() error {
 			seg.release()
 		}
 	}
-	if s.trouble.err == nil || s.state.file != nil {
-		errs = append(errs, s.state.close(s.next(true)))
+	err := s.state.close(s.next(true))
+	if err == nil {
+		s.bury()
 	}
-	return errors.Join(append(errs, s.dir.lock.Close())...)
+	return errors.Join(append(errs, err, s.dir.lock.Close())...)
 }

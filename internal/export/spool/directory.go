@@ -30,14 +30,18 @@ var (
 const (
 	format     = 1
 	formatName = "format"
-	formatText = "sensor spool "
+	formatText = "sensor spool %d\n"
 	mostFormat = 64 // bytes of the file that are read
 )
 
+// create opens a file of the spool to write to it.
+const create = os.O_RDWR | os.O_CREATE | unix.O_NOFOLLOW
+
 // A directory holds a spool.
 type directory struct {
-	path string
-	lock *os.File
+	path   string
+	lock   *os.File
+	signed bool // it says which format it has
 }
 
 // openDirectory makes the directory if need be, and takes it for this process alone.
@@ -54,11 +58,11 @@ func openDirectory(path string) (*directory, error) {
 	if slices.ContainsFunc(names, foreign) && !slices.ContainsFunc(names, ours) {
 		return nil, ErrForeign
 	}
-	lock, err := os.OpenFile(filepath.Join(path, formatName), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := os.OpenFile(filepath.Join(path, formatName), create, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	d := &directory{path, lock}
+	d := &directory{path: path, lock: lock}
 	if err := d.take(); err != nil {
 		lock.Close()
 		return nil, err
@@ -77,18 +81,28 @@ func (d *directory) take() error {
 	if err != nil {
 		return err
 	}
-	number, named := strings.CutPrefix(strings.TrimSpace(string(text)), formatText)
-	if have, err := strconv.ParseUint(number, 10, 64); named && err == nil && have > format {
+	var have uint64
+	if _, err := fmt.Sscanf(string(text), formatText, &have); err == nil && have > format {
 		return fmt.Errorf("%w: it is %d, this one reads up to %d", ErrFormat, have, format)
 	}
+	d.signed = have == format
 	return os.Chmod(d.path, 0o700)
 }
 
-// sign writes which format the directory has. A file without it is one whose
-// writer was killed, or was damaged.
+// sign writes which format the directory has, unless it says so. A file that
+// does not is one whose writer was killed, or was damaged.
 func (d *directory) sign() error {
-	_, err := d.lock.WriteAt(fmt.Appendln(nil, formatText+strconv.Itoa(format)), 0)
-	return err
+	if d.signed {
+		return nil
+	}
+	if err := d.lock.Truncate(0); err != nil {
+		return fmt.Errorf("sign spool: %w", err)
+	}
+	if _, err := d.lock.WriteAt(fmt.Appendf(nil, formatText, format), 0); err != nil {
+		return fmt.Errorf("sign spool: %w", err)
+	}
+	d.signed = true
+	return nil
 }
 
 // segmentName is the name of the file of the segment that begins with a number.

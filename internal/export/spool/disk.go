@@ -39,15 +39,21 @@ func (s *Spool) store(seg *segment) {
 
 // fail notes that the disk could not be written to. The caller holds mu.
 func (s *Spool) fail(err error) {
-	now := time.Now()
 	t := &s.trouble
-	if t.err == nil {
-		s.options.Log.Error("the spool cannot be written to: events are kept in memory until it can", "error", err, "bytes", s.memory)
-		if now.Sub(t.ended) > mostPause {
-			t.pause = leastPause
-		}
+	if t.err != nil {
+		return
+	}
+	s.options.Log.Error("the spool cannot be written to: events are kept in memory until it can", "error", err, "bytes", s.memory)
+	now := time.Now()
+	if now.Sub(t.ended) > mostPause {
+		t.pause = leastPause
 	}
 	t.err = err
+	t.wait(now)
+}
+
+// wait puts the next attempt off.
+func (t *trouble) wait(now time.Time) {
 	t.retry = now.Add(t.pause)
 	t.pause = min(2*t.pause, mostPause)
 }
@@ -55,16 +61,16 @@ func (s *Spool) fail(err error) {
 // mend writes to the disk what is in memory alone, if it is time to try again.
 func (s *Spool) mend() {
 	t := &s.trouble
-	if t.err == nil || time.Now().Before(t.retry) {
+	now := time.Now()
+	if t.err == nil || now.Before(t.retry) {
 		return
 	}
-	if err := s.attempt(); err != nil {
-		s.fail(err)
+	if t.err = s.attempt(); t.err != nil {
+		t.wait(now)
 		return
 	}
-	s.options.Log.Info("the spool is written to again", "error was", t.err)
-	t.err, t.ended = nil, time.Now()
-	s.checkpoint()
+	t.ended = now
+	s.options.Log.Info("the spool is written to again")
 }
 
 // attempt stores whatever is not stored.
@@ -94,6 +100,11 @@ func (s *Spool) checkpoint() {
 		s.fail(err)
 		return
 	}
+	s.bury()
+}
+
+// bury removes the files of which nothing is left.
+func (s *Spool) bury() {
 	for _, path := range s.doomed {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			s.options.Log.Warn("a file of the spool cannot be removed", "error", err)
@@ -153,7 +164,11 @@ func (s *Spool) sync() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range files {
-		f.synced = f.stored
+		if failed == nil {
+			f.synced = f.stored
+		} else if f.data != nil {
+			f.segment.stored = f.synced // the kernel forgets what it could not write: to be written again
+		}
 		if f.closed {
 			f.release()
 		}

@@ -3,7 +3,7 @@
 package spool
 
 import (
-	"os"
+	"slices"
 
 	"sensor/internal/events"
 )
@@ -18,13 +18,12 @@ func (s *Spool) recover() error {
 		return err
 	}
 	s.dir, s.state, s.used = dir, newStateFile(dir.path), otherBytes
-	now := s.options.clocks()
 	noted, ok := s.state.read()
-	s.age = resume(noted.age, now)
+	s.age = resume(noted.age, *s.options.clocks)
 	s.last.generation = noted.generation
 	// After a power loss a segment that was removed when it was settled may be gone, and
 	// the state that says so not be there. Then what lies between two files tells nothing.
-	exact := ok && (noted.clean || noted.age.sameBoot(now))
+	exact := ok && (noted.clean || noted.age.in(*s.options.clocks))
 	for i, l := range s.logs() {
 		l.settled = noted.logs[i].settled
 		l.end = max(1, noted.logs[i].end, l.settled.end())
@@ -52,30 +51,28 @@ func (s *Spool) recoverLog(l *classLog, exact bool) error {
 		begin.end = firsts[0]
 	}
 	if exact {
-		s.missing(events.KindNone, l.settled.rest(begin.first, begin.end), 0, 0)
+		s.missing(events.KindNone, l.settled.rest(begin.first, begin.end), noTime, noTime)
 	}
 	l.settled.add(0, begin.end)
 	for i, first := range firsts {
-		seg := &segment{run: run{first, first}, path: s.dir.segmentName(l.class, first), named: true, closed: true}
+		seg := newSegment(first, s.dir.segmentName(l.class, first))
+		seg.named, seg.closed = true, true
 		if i+1 < len(firsts) {
 			s.recoverSegment(l, seg, firsts[i+1], firsts[i+1], exact)
 		} else {
 			s.recoverSegment(l, seg, mostSequence, l.end, exact)
 		}
 	}
+	for _, seg := range slices.Clone(l.segments) {
+		s.retire(l, seg)
+	}
 	return nil
 }
 
-// mostFile is how much of a file can be a segment.
-const mostFile = mostSegment + mostBody + headerBytes + 255
-
 // recoverSegment takes over a segment, whose numbers are below limit. If exact, it had those up to end.
 func (s *Spool) recoverSegment(l *classLog, seg *segment, limit, end uint64, exact bool) {
-	if info, err := os.Stat(seg.path); err == nil {
-		seg.size = int(min(info.Size(), mostFile))
-		seg.stored = seg.size
-	}
 	seg.load(s.buffer())
+	seg.size, seg.stored = len(seg.data), len(seg.data)
 	type half struct { // a record with a damaged body
 		sequence uint64
 		kind     events.Kind
@@ -119,8 +116,7 @@ func (s *Spool) recoverSegment(l *classLog, seg *segment, limit, end uint64, exa
 	l.waiting += seg.waiting
 	l.end = max(l.end, end)
 	s.used += seg.cost()
-	s.age.base = max(s.age.base, seg.newest)
-	s.retire(l, seg)
+	s.age.base += max(0, seg.newest-s.age.now())
 }
 
 // missing counts events of the earlier run that damage has cost.

@@ -4,6 +4,7 @@ package spool
 
 import (
 	"slices"
+	"time"
 
 	"sensor/internal/events"
 )
@@ -56,6 +57,7 @@ func (s *Spool) evict(l *classLog, memory bool) bool {
 		for _, seg := range slices.Backward(s.bulk.segments) {
 			if candidate(seg) {
 				s.drop(&s.bulk, seg, events.ReasonSpoolFull)
+				s.checkpoint()
 				return true
 			}
 		}
@@ -64,6 +66,7 @@ func (s *Spool) evict(l *classLog, memory bool) bool {
 	for _, from := range []*classLog{&s.bulk, &s.critical} {
 		if i := slices.IndexFunc(from.segments, candidate); i >= 0 {
 			s.drop(from, from.segments[i], events.ReasonSpoolFull)
+			s.checkpoint()
 			return true
 		}
 		if from == l {
@@ -144,12 +147,22 @@ func (s *Spool) lost(loss events.Loss) {
 	s.losses = append(s.losses, loss)
 }
 
+// logEach is how often losses are logged, at most: the stream and the counters tell of each.
+const logEach = time.Minute
+
 // tell tells of what was lost. The caller does not hold mu: who is told may wait for who appends.
 func (s *Spool) tell() {
 	s.mu.Lock()
 	losses := s.losses
 	s.losses = nil
+	quiet := len(losses) == 0 || time.Since(s.logged) < logEach
+	if !quiet {
+		s.logged = time.Now()
+	}
 	s.mu.Unlock()
+	if !quiet {
+		s.options.Log.Warn("the spool has lost events", "reason", losses[0].Stage, "kind", losses[0].Kind, "count", losses[0].Count)
+	}
 	for _, loss := range losses {
 		s.options.Lost(loss)
 	}

@@ -40,6 +40,10 @@ type span struct {
 	since    time.Duration // when the first was spooled
 }
 
+func newSegment(first uint64, path string) *segment {
+	return &segment{run: run{first, first}, path: path, earliest: noTime, latest: noTime}
+}
+
 const blockBytes = 4096 // in which disks are given away
 
 // cost is what the segment takes of a disk.
@@ -64,7 +68,7 @@ func (s *segment) expect(r record, offset int, kind events.Kind) {
 	if r.time == noTime {
 		return
 	}
-	if s.earliest == 0 || r.time < s.earliest {
+	if s.earliest == noTime || r.time < s.earliest {
 		s.earliest = r.time
 	}
 	s.latest = max(s.latest, r.time)
@@ -98,7 +102,11 @@ func (s *segment) store() error {
 		return nil
 	}
 	if s.file == nil {
-		f, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
+		mode := create
+		if s.stored == 0 {
+			mode |= os.O_TRUNC // it may have the name of one that could not be removed
+		}
+		f, err := os.OpenFile(s.path, mode, 0o600)
 		if err != nil {
 			return fmt.Errorf("open spool segment: %w", err)
 		}
@@ -119,21 +127,29 @@ func (s *segment) release() {
 	}
 }
 
+// mostFile is how much of a file can be a segment.
+const mostFile = mostSegment + mostBody + headerBytes + 255
+
 // load reads the file into buffer, as far as it can be read. What cannot be is zeros.
 func (s *segment) load(buffer []byte) {
-	s.data = slices.Grow(buffer[:0], s.size)[:s.size]
+	s.data = buffer[:0]
 	f, err := os.Open(s.path)
 	if err != nil {
-		clear(s.data)
 		return
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return
+	}
+	size := int(min(info.Size(), mostFile))
+	s.data = slices.Grow(s.data, size)[:size]
 	n, err := f.ReadAt(s.data, 0)
 	if err == nil {
 		return
 	}
-	for ; n < s.size; n += blockBytes { // the disk may have lost a part only
-		block := s.data[n:min(n+blockBytes, s.size)]
+	for ; n < size; n += blockBytes { // the disk may have lost a part only
+		block := s.data[n:min(n+blockBytes, size)]
 		read, _ := f.ReadAt(block, int64(n))
 		clear(block[read:])
 	}

@@ -48,7 +48,7 @@ type Options struct {
 	// from when Open is called until Close has returned, by any goroutine that calls the spool and one of the spool's own.
 	Lost func(events.Loss)
 
-	clocks func() reading // for tests
+	clocks *clocks // for tests; nil: the host's
 }
 
 // LeastBytes is the least that MaxBytes may be.
@@ -85,6 +85,7 @@ type Spool struct {
 	doomed    []string // files to remove once the checkpoint is written
 	trouble   trouble
 	losses    []events.Loss // not told yet
+	logged    time.Time     // when losses were last logged
 	damaged   uint64
 	wake      chan struct{} // closed when something happens; nil if nobody waits
 	closed    bool
@@ -119,7 +120,7 @@ func Open(o Options) (*Spool, error) {
 	s.memory = int(min(o.MaxBytes/4, mostMemory))
 	s.critical = classLog{class: events.ClassCritical, end: 1}
 	s.bulk = classLog{class: events.ClassBulk, end: 1}
-	s.age = resume(age{}, s.options.clocks())
+	s.age = resume(agePoint{}, *s.options.clocks)
 	if o.Dir != "" {
 		if err := s.recover(); err != nil {
 			return nil, fmt.Errorf("open spool %s: %w", o.Dir, err)
@@ -135,7 +136,8 @@ func Open(o Options) (*Spool, error) {
 func (s *Spool) check() error {
 	o := &s.options
 	if o.clocks == nil {
-		o.clocks = readClocks
+		host := hostClocks()
+		o.clocks = &host
 	}
 	switch {
 	case o.MaxBytes < LeastBytes:
@@ -228,11 +230,14 @@ func (s *Spool) wait(ctx context.Context) error {
 	}
 }
 
-// Empty waits until every event is settled.
+// Empty waits until every event is settled. It returns the cause of ctx if that has ended, and ErrClosed.
 func (s *Spool) Empty(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.critical.waiting+s.bulk.waiting+len(s.batches) > 0 {
+		if s.closed {
+			return ErrClosed
+		}
 		if err := s.wait(ctx); err != nil {
 			return err
 		}

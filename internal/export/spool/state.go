@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,7 +18,7 @@ import (
 type state struct {
 	generation uint64
 	clean      bool // the run has ended by itself
-	age        age
+	age        agePoint
 	logs       [2]logState // critical, bulk
 }
 
@@ -47,10 +48,10 @@ func (s *state) append(b []byte) []byte {
 		clean = 1
 	}
 	b = append(b, clean)
-	b = binary.LittleEndian.AppendUint64(b, uint64(s.age.base))
-	b = append(b, s.age.opened.boot[:]...)
-	b = binary.LittleEndian.AppendUint64(b, uint64(s.age.opened.uptime))
-	b = binary.LittleEndian.AppendUint64(b, uint64(s.age.opened.wall.UnixNano()))
+	b = binary.LittleEndian.AppendUint64(b, uint64(s.age.age))
+	b = append(b, s.age.boot[:]...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(s.age.uptime))
+	b = binary.LittleEndian.AppendUint64(b, uint64(s.age.wall.UnixNano()))
 	for _, l := range s.logs {
 		runs := l.settled[:min(mostRuns, len(l.settled))]
 		b = binary.LittleEndian.AppendUint64(b, l.end)
@@ -86,11 +87,11 @@ func decodeState(b []byte) (s state, ok bool) {
 	s.generation = number()
 	s.clean = b[0] == 1
 	b = b[1:]
-	s.age.base = time.Duration(number())
-	copy(s.age.opened.boot[:], b)
+	s.age.age = time.Duration(number())
+	copy(s.age.boot[:], b)
 	b = b[16:]
-	s.age.opened.uptime = time.Duration(number())
-	s.age.opened.wall = time.Unix(0, int64(number()))
+	s.age.uptime = time.Duration(number())
+	s.age.wall = time.Unix(0, int64(number()))
 	for i := range s.logs {
 		if len(b) < 12 {
 			return s, false
@@ -117,11 +118,13 @@ type stateFile struct {
 
 // read gives the newest sound state, if there is one.
 func (f *stateFile) read() (newest state, ok bool) {
-	b, err := os.ReadFile(f.path)
+	file, err := os.Open(f.path)
 	if err != nil {
 		return newest, false
 	}
-	for slot := 0; slot+slotBytes <= len(b) && slot < 2*slotBytes; slot += slotBytes {
+	defer file.Close()
+	b, _ := io.ReadAll(io.LimitReader(file, 2*slotBytes)) // what cannot be read is not sound
+	for slot := 0; slot+slotBytes <= len(b); slot += slotBytes {
 		if s, sound := decodeState(b[slot : slot+slotBytes]); sound && (!ok || s.generation > newest.generation) {
 			newest, ok = s, true
 		}
@@ -156,7 +159,7 @@ func (f *stateFile) close(s *state) error {
 
 // create opens the file and makes it as long as it will ever be.
 func (f *stateFile) create() error {
-	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(f.path, create, 0o600)
 	if err != nil {
 		return err
 	}
