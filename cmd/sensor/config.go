@@ -71,6 +71,9 @@ func (c runCommand) settings() (config.Config, error) {
 	if c.Output != "" {
 		settings.Output.To = c.Output
 	}
+	if c.Metrics != "" {
+		settings.Metrics.Listen = c.Metrics
+	}
 	if c.Format != "" {
 		settings.Output.Format = c.Format
 	}

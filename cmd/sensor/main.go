@@ -44,6 +44,7 @@ type commands struct {
 	Doctor  doctorCommand  `cmd:"" help:"Say what works on this host, what does not, and why."`
 	Compare compareCommand `cmd:"" help:"Have eBPF and audit watch the same, and say in what they agree."`
 	Parse   parseCommand   `cmd:"" help:"Turn logs of the audit daemon into events."`
+	Setup   setupCommand   `cmd:"" help:"Install in Elasticsearch or OpenSearch what the events need there."`
 	Config  configCommand  `cmd:"" help:"Check the configuration."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

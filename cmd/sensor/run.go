@@ -18,11 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sensor/internal/config"
-	"sensor/internal/enrich/host"
 	"sensor/internal/events"
-	"sensor/internal/events/ecs"
-	"sensor/internal/events/text"
-	"sensor/internal/export/stream"
+	"sensor/internal/metrics"
 	"sensor/internal/pipeline"
 	"sensor/internal/process"
 )
@@ -31,8 +28,9 @@ type runCommand struct {
 	Config   string             `short:"c" placeholder:"FILE" help:"Configuration file."`
 	Source   string             `default:"auto" help:"Source to use; auto takes the first that serves each kind."`
 	Kinds    []string           `placeholder:"KIND,..." help:"Kinds to report instead of the configured ones."`
-	Output   config.Destination `placeholder:"stdout|file:PATH" help:"Where events go."`
+	Output   config.Destination `placeholder:"stdout|file:PATH|elasticsearch" help:"Where events go."`
 	Format   config.Format      `placeholder:"auto|json|text" help:"How events are written."`
+	Metrics  string             `placeholder:"ADDR" help:"Serve numbers about the sensor there, at /metrics: localhost:9478."`
 	Duration time.Duration      `help:"End after this long."`
 	Stats    string             `placeholder:"FILE" help:"Write the ledger there at the end, as JSON."`
 }
@@ -85,11 +83,54 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	if err != nil {
 		return err
 	}
-	sink, err := openSink(settings, about)
+	table := process.NewTable(about.ID, about.BootID, int(settings.Limits.ProcessTable))
+	options := pipeline.Options{
+		Log:         log,
+		Ledger:      ledger,
+		IDs:         events.NewIDs(about.BootID, "sensor"),
+		Enrichers:   append(enrichers(settings), table),
+		Keep:        wanted(settings),
+		Required:    requiredKinds(settings),
+		QueueEvents: settings.Limits.Queue.Events,
+		QueueBytes:  int64(settings.Limits.Queue.Bytes),
+		Grace:       settings.Shutdown.Grace,
+	}
+	var p *pipeline.Pipeline
+	numbers := metrics.Sources{
+		Version: version, Start: time.Now(), Ledger: ledger,
+		Queue: func() (m events.QueueMetrics) {
+			m.Events, m.Bytes = p.Queue()
+			return m
+		},
+		Table: func() (m events.TableMetrics) {
+			p.Between(func() {
+				s := table.Stats()
+				m = events.TableMetrics{Processes: s.Processes, Bytes: int64(s.Bytes), Evicted: s.Evicted, Unknown: s.Unknown}
+			})
+			return m
+		},
+		Serving: func() *events.Serving { return p.Serving() },
+	}
+	reader := metrics.NewReader(&numbers, log)
+	if writesJSON(settings.Output) && settings.Metrics.Interval > 0 {
+		options.Report, options.ReportEvery = reader.Event, settings.Metrics.Interval
+	}
+	p = pipeline.New(options)
+
+	sink, err := openOutput(outputParts{log, settings, about, ledger, p.Lost, &numbers})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, sink.Close(context.WithoutCancel(ctx))) }()
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), settings.Shutdown.Grace)
+		defer cancel()
+		err = errors.Join(err, sink.Close(closing))
+	}()
+	stopServing, err := serveMetrics(ctx, settings.Metrics, reader)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopServing()) }()
 
 	sources := makeSources(sourceParts{log: log, ledger: ledger, bootID: about.BootID, settings: settings})
 	plan, err := pipeline.Open(sources, wishes(settings))
@@ -100,22 +141,9 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	if err := announce(log, settings, plan); err != nil {
 		return err
 	}
-	table := process.NewTable(about.ID, about.BootID, int(settings.Limits.ProcessTable))
-	p := pipeline.New(pipeline.Options{
-		Log:         log,
-		Ledger:      ledger,
-		IDs:         events.NewIDs(about.BootID, "sensor"),
-		Enrichers:   append(enrichers(settings), table),
-		Keep:        wanted(settings),
-		Sink:        sink,
-		Required:    requiredKinds(settings),
-		QueueEvents: settings.Limits.Queue.Events,
-		QueueBytes:  int64(settings.Limits.Queue.Bytes),
-		Grace:       settings.Shutdown.Grace,
-	})
 	debug.FreeOSMemory() // the kernel's types, which loading has read: half of all memory
 	log.Info("ready")
-	err = p.Run(ctx, plan)
+	err = p.Run(ctx, plan, sink)
 	stats.ProcessTable, stats.Unattributed = table.Stats(), table.Unattributed()
 	return err
 }
@@ -199,19 +227,6 @@ func announce(log *slog.Logger, settings config.Config, plan *pipeline.Plan) err
 		return exit(exitUnserved, err)
 	}
 	return nil
-}
-
-func openSink(settings config.Config, h host.Host) (events.Sink, error) {
-	encode := stream.Encode(text.Append)
-	format := settings.Output.Format
-	path, isFile := settings.Output.To.File()
-	if format == config.FormatJSON || format == config.FormatAuto && (isFile || !isTerminal(os.Stdout)) {
-		encode = ecs.NewEncoder(everyDocument(h, settings)).Append
-	}
-	if isFile {
-		return stream.File(path, encode)
-	}
-	return stream.Stdout(encode), nil
 }
 
 func writeStats(path string, stats stats) error {

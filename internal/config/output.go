@@ -150,8 +150,8 @@ func (f *Full) UnmarshalText(text []byte) error {
 	return choose(f, text, "choice of what goes", FullOldest, FullNewest)
 }
 
-// Loopback is the address to listen on: of a port alone, that of this host.
-func (m Metrics) Loopback() string {
+// Address is where to listen: of a port alone, on this host's loopback.
+func (m Metrics) Address() string {
 	if port, ok := strings.CutPrefix(m.Listen, ":"); ok {
 		return net.JoinHostPort("localhost", port)
 	}

@@ -26,6 +26,15 @@ type Options struct {
 	Host          Host
 }
 
+// DataStream is the name of the data stream that the kind's documents are for.
+func (o Options) DataStream(kind events.Kind) string {
+	return "logs-" + o.dataset(kind) + "-" + o.Namespace
+}
+
+func (o Options) dataset(kind events.Kind) string {
+	return o.DatasetPrefix + "." + kind.Traits().Dataset
+}
+
 // Host is the host section of every document.
 type Host struct {
 	ID, Name, Hostname, Architecture string
@@ -63,7 +72,7 @@ func NewEncoder(o Options) *Encoder {
 
 func headOf(o Options, kind events.Kind) head {
 	traits := kind.Traits()
-	dataset := o.DatasetPrefix + "." + traits.Dataset
+	dataset := o.dataset(kind)
 	var w writer
 	w.open("ecs")
 	w.word("version", Version)
