@@ -20,7 +20,7 @@ import (
 func TestFileIsPrivate(t *testing.T) {
 	defer unix.Umask(unix.Umask(0))
 	path := filepath.Join(t.TempDir(), "out")
-	s, err := File(path, encode)
+	s, err := File(path, encode, Rotation{}, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestFileAppends(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s, err := File(path, encode)
+			s, err := File(path, encode, Rotation{}, quiet())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestFileShared(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	var sinks [2]*Sink
 	for i := range sinks {
-		s, err := File(path, encode)
+		s, err := File(path, encode, Rotation{}, quiet())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func TestFull(t *testing.T) {
 		t.Skip(err)
 	}
 	defer full.Close()
-	file, err := File("/dev/full", encode)
+	file, err := File("/dev/full", encode, Rotation{}, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestNull(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	file, err := File(os.DevNull, encode)
+	file, err := File(os.DevNull, encode, Rotation{}, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestFileRefused(t *testing.T) {
 		filepath.Join(dir, "no", "such"): fs.ErrNotExist,
 		fifo:                             unix.ENXIO, // nobody reads it: not waited for
 	} {
-		s, err := File(path, encode)
+		s, err := File(path, encode, Rotation{}, quiet())
 		if err == nil {
 			s.Close(context.Background())
 		}
@@ -209,7 +209,7 @@ func TestFileFIFO(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	s, err := File(path, encode)
+	s, err := File(path, encode, Rotation{}, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}

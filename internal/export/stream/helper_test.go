@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
@@ -21,6 +22,9 @@ import (
 
 // encode makes a line of the process's name, whatever its length.
 func encode(b []byte, e *events.Event) []byte { return append(b, e.Process.Name...) }
+
+// quiet is a log of which nothing is looked at.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // batch makes count events of lines with the given length, numbered from first.
 func batch(first, count, length int) []*events.Event {
@@ -111,6 +115,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "%d, EPIPE %v, %v", n, errors.Is(err, unix.EPIPE), err)
 	case "limited":
 		limited(argument)
+	case "endless":
+		endless(argument)
+	case "small-disk":
+		smallDisk(argument)
 	}
 }
 
@@ -122,7 +130,7 @@ func limited(argument string) {
 	if _, err := fmt.Sscan(argument, &room, &path); err != nil {
 		panic(err)
 	}
-	s, err := File(path, encode)
+	s, err := File(path, encode, Rotation{}, quiet())
 	if err != nil {
 		panic(err)
 	}
