@@ -55,7 +55,7 @@ func (s *Spool) add(e *Entry, now time.Duration) {
 		return
 	}
 	seg := l.open()
-	if seg != nil && (seg.size >= s.segment || s.options.MaxAge > 0 && now-seg.began >= s.options.MaxAge/ageParts) {
+	if seg != nil && (seg.size+size > s.segment || s.options.MaxAge > 0 && now-seg.began >= s.options.MaxAge/ageParts) {
 		s.finish(seg)
 		seg = nil
 	}
