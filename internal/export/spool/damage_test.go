@@ -125,14 +125,9 @@ func testDamage(t *testing.T, random *rand.Rand, blow blow, when string) {
 		})
 	}
 	path := files[random.IntN(len(files))]
-	before, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := readFile(t, path)
 	after := blow.strike(random, bytes.Clone(before))
-	if err := os.WriteFile(path, after, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, path, after)
 	if len(after) == 0 && random.IntN(2) == 0 {
 		os.Remove(path)
 	}
@@ -198,15 +193,10 @@ func TestDamagedBody(t *testing.T) {
 	r.add(events.KindFork, 3, 1000)
 	r.abandon()
 	path := r.files("critical")[0]
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := readFile(t, path)
 	b[100]++
 	b[2*len(b)/3+20]++ // a header
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, path, b)
 	r.open()
 	r.want(map[string]uint64{"spool_damaged fork": 1, "spool_damaged unknown": 1})
 	if list := r.ship(); !slices.Equal(list, []int{1}) {
@@ -283,14 +273,9 @@ func TestStateTorn(t *testing.T) {
 	last := r.last.generation
 	r.abandon()
 	path := filepath.Join(r.Dir, stateName)
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := readFile(t, path)
 	b[last%2*slotBytes+30]++
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, path, b)
 	r.open()
 	if list := r.ship(); !slices.Equal(list, numbers(1, 10)) { // the second again
 		t.Errorf("got %v", list)
@@ -305,23 +290,13 @@ func TestStrangeFiles(t *testing.T) {
 	r.abandon()
 	files := r.files("bulk")
 	for i, name := range []string{"bulk-", "bulk-00000000000000000001.bak", "bulk-99999999999999999999", "bulk-x0000000000000000001", "notes"} {
-		b, err := os.ReadFile(files[i%len(files)])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(r.Dir, name), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		b := readFile(t, files[i%len(files)])
+		writeFile(t, filepath.Join(r.Dir, name), b)
 	}
 	// A copy of a segment, and a segment's file that is a directory.
-	b, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := readFile(t, files[0])
 	copied := filepath.Join(r.Dir, fmt.Sprintf("bulk-%020d", 2))
-	if err := os.WriteFile(copied, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, copied, b)
 	if err := os.Mkdir(filepath.Join(r.Dir, fmt.Sprintf("critical-%020d", 1)), 0o700); err != nil {
 		t.Fatal(err)
 	}
