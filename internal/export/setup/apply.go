@@ -14,24 +14,29 @@ import (
 )
 
 // ErrForeign is matched by the error of a run that would have to replace what somebody else has made.
-var ErrForeign = errors.New("somebody else has made it")
+var ErrForeign = errors.New("somebody else has made it, and only force replaces it")
 
 // Write shows what [Comparison.Apply] would do, each change as a difference to what is installed.
 func (c *Comparison) Write(w io.Writer, force bool) error {
 	var b bytes.Buffer
 	c.Planned.writeNotes(&b)
-	changes := 0
+	changes, foreign := 0, 0
 	for _, f := range c.Findings {
 		text, change := f.intent(force)
 		fmt.Fprintf(&b, "%s %s: %s\n", f.Kind, f.Name, text)
 		if change {
 			changes++
+		} else if f.State == Foreign {
+			foreign++
 		}
 		if f.Diff != "" && f.State != Same && f.State != Served {
 			fmt.Fprintf(&b, "--- installed\n+++ sensor setup\n%s", f.Diff)
 		}
 	}
-	if changes == 0 {
+	switch {
+	case foreign > 0:
+		b.WriteString("Nothing would be installed, for what somebody else has made is in the way.\n")
+	case changes == 0:
 		b.WriteString("Nothing is to be done.\n")
 	}
 	_, err := w.Write(b.Bytes())
@@ -46,8 +51,11 @@ func (f Finding) intent(force bool) (string, bool) {
 	case Differs:
 		return "to be changed", true
 	case Newer, Foreign:
-		if force {
+		switch {
+		case force:
 			return f.Why + ": to be replaced", true
+		case f.State == Foreign:
+			return f.Why + ": in the way", false
 		}
 		return f.Why + ": left alone", false
 	case Served:

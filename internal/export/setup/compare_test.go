@@ -124,6 +124,10 @@ func TestWhatOthersHaveMade(t *testing.T) {
 			if found := statesOf(c); !slices.Equal(found, []State{Foreign, Missing, Same}) {
 				t.Errorf("states: %s", found)
 			}
+			var shown bytes.Buffer
+			if err := c.Write(&shown, false); err != nil || !strings.HasSuffix(shown.String(), "\nNothing would be installed, for what somebody else has made is in the way.\n") {
+				t.Errorf("shown, %v:\n%s", err, shown.String())
+			}
 			err := c.Apply(t.Context(), e, io.Discard, false)
 			if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "component template logs-sensor@settings") || len(e.written) > 0 {
 				t.Errorf("error: %v; written: %q", err, e.written)
