@@ -4,6 +4,7 @@ package spool
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
@@ -113,6 +114,7 @@ func (s *segment) store() error {
 		s.file, s.named = f, true
 	}
 	if _, err := s.file.WriteAt(s.data[s.stored:], int64(s.stored)); err != nil {
+		s.release() // the next attempt opens it anew
 		return fmt.Errorf("write spool segment: %w", err)
 	}
 	s.stored = s.size
@@ -144,13 +146,16 @@ func (s *segment) load(buffer []byte) {
 	}
 	size := int(min(info.Size(), mostFile))
 	s.data = slices.Grow(s.data, size)[:size]
-	n, err := f.ReadAt(s.data, 0)
-	if err == nil {
-		return
-	}
-	for ; n < size; n += blockBytes { // the disk may have lost a part only
-		block := s.data[n:min(n+blockBytes, size)]
+	salvage(f, s.data)
+}
+
+// salvage reads a file, of which the disk may have lost a part only.
+func salvage(f io.ReaderAt, b []byte) {
+	n, err := f.ReadAt(b, 0)
+	for err != nil && n < len(b) {
+		block := b[n:min(n+blockBytes-n%blockBytes, len(b))]
 		read, _ := f.ReadAt(block, int64(n))
 		clear(block[read:])
+		n += len(block)
 	}
 }

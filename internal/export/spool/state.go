@@ -141,6 +141,8 @@ func (f *stateFile) write(s *state) error {
 	}
 	f.buffer = s.append(f.buffer[:0])
 	if _, err := f.file.WriteAt(f.buffer, int64(s.generation%2)*slotBytes); err != nil {
+		_ = f.file.Close() // the next attempt opens it anew
+		f.file = nil
 		return fmt.Errorf("write spool state: %w", err)
 	}
 	return nil

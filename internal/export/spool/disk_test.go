@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sensor/internal/events"
+)
+
+const namespaceVariable = "SPOOL_TEST_NAMESPACE"
+
+// inNamespace reports whether the test is in a mount namespace of its own. If it is
+// not, it has the test run again in one.
+func inNamespace(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(namespaceVariable) != "" {
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount")
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), namespaceVariable+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, unix.EPERM) {
+		t.Skip("no mount namespace can be made")
+	}
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return false
+}
+
+// mount mounts a file system in memory of that size.
+func mount(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("test", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func remount(t *testing.T, dir string, flags uintptr, size string) {
+	t.Helper()
+	if err := unix.Mount("test", dir, "tmpfs", unix.MS_REMOUNT|flags, "size="+size); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// awaitDisk waits until the spool is on disk again.
+func (r *rig) awaitDisk() {
+	r.t.Helper()
+	limit := time.Now().Add(time.Minute)
+	for !r.Stats().OnDisk {
+		if time.Now().After(limit) {
+			r.t.Fatal("the spool does not go back to the disk")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// said wants a text to have been logged so often.
+func (r *rig) said(text string, times int) {
+	r.t.Helper()
+	if n := strings.Count(r.log.String(), text); n != times {
+		r.t.Errorf("%q was said %d times, want %d", text, n, times)
+	}
+}
+
+const (
+	saidTrouble = "cannot be written to"
+	saidMended  = "is written to again"
+)
+
+// On a full disk the spool goes on in memory, and back when there is room.
+func TestDiskFull(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	dir := mount(t, "2m")
+	r := newRig(t, func(o *Options) { o.Dir, o.MaxBytes = filepath.Join(dir, "spool"), 64<<20 })
+	for range 50 { // more than the disk has, at last in memory
+		r.add(bulk, 20, 4000)
+		r.add(critical, 20, 1000)
+	}
+	if st := r.Stats(); st.OnDisk || st.Entries != 2000 {
+		t.Errorf("%+v", st)
+	}
+	r.said(saidTrouble, 1)
+	b, first := r.take(500, 1<<20) // some of it goes meanwhile, which the full disk remembers
+	r.settle(b)
+	b, _ = r.take(100, 1<<20)
+	r.Return(b)
+	remount(t, dir, 0, "64m")
+	r.awaitDisk()
+	r.said(saidMended, 1)
+	r.add(bulk, 10, 4000)
+	r.abandon() // nothing is in memory alone any more
+	r.open()
+	if st := r.Stats(); st.Entries != uint64(2010-len(first)) || st.Damaged != 0 {
+		t.Errorf("%+v", st)
+	}
+	r.ship()
+	r.once(numbers(0, 2010)...)
+	r.close()
+}
+
+// What is in memory is bounded, and goes by class as it does on the disk.
+func TestDiskFullBounded(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	for _, full := range []Full{FullOldest, FullNewest} {
+		dir := mount(t, "1m")
+		r := newRig(t, func(o *Options) { o.Dir, o.MaxBytes, o.Full = filepath.Join(dir, "spool"), 16<<20, full })
+		var criticals []int
+		for range 100 {
+			criticals = append(criticals, r.add(critical, 1, 1000))
+			r.add(bulk, 100, 1000)
+		}
+		r.Spool.mu.Lock()
+		if n := r.inMemory(); n > r.memory || n < r.memory/2 {
+			t.Errorf("%d bytes are in memory, want at most %d", n, r.memory)
+		}
+		r.Spool.mu.Unlock()
+		lost := r.ledger.Read().Dropped["spool"]
+		if lost["exec"] > 0 || lost["connect"] < 3000 {
+			t.Errorf("lost %v", lost)
+		}
+		r.ship()
+		for _, n := range criticals {
+			if r.got[n] != 1 {
+				t.Errorf("critical event %d came %d times", n, r.got[n])
+			}
+		}
+		r.awaitDisk() // shipping has made room
+		r.add(critical, 20000, 1000)
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		r.check() // what was in memory is dropped
+		r.open()
+		r.ship()
+		if n := r.Stats().Damaged; n > 0 {
+			t.Errorf("%d are taken for damaged", n)
+		}
+		r.close()
+	}
+}
+
+// Killed while events are in memory alone, the next run says how many are lost.
+func TestKilledInMemory(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	dir := mount(t, "1m")
+	r := newRig(t, func(o *Options) { o.Dir, o.MaxBytes = filepath.Join(dir, "spool"), 64<<20 })
+	for range 40 {
+		r.add(bulk, 10, 4000)
+		r.add(critical, 1, 4000)
+	}
+	b, _ := r.take(4, 1<<20)
+	r.settle(b)
+	r.abandon()
+	r.open()
+	lost := r.ledger.Read().Lost()
+	if lost == 0 || r.Stats().Entries+lost != 440-4 {
+		t.Errorf("%d are lost, %+v", lost, r.Stats())
+	}
+	r.ship()
+	r.close()
+}
+
+// bind puts one file or directory in the place of another, until the function is called.
+func bind(t *testing.T, from, path string) (undo func()) {
+	t.Helper()
+	if err := unix.Mount(from, path, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Whatever is wrong with the disk: the spool says so once, loses nothing, and
+// goes back when it can.
+func TestDiskTrouble(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	for _, test := range []struct {
+		name    string
+		trouble func(t *testing.T, r *rig) (undo func())
+		err     string
+	}{
+		{"a segment on a full device", func(t *testing.T, r *rig) func() {
+			path := r.dir.segmentName(events.ClassBulk, r.bulk.end)
+			writeFile(t, path, nil)
+			return bind(t, "/dev/full", path)
+		}, "no space left on device"},
+		{"a segment that gives input/output errors", func(t *testing.T, r *rig) func() {
+			path := r.dir.segmentName(events.ClassBulk, r.bulk.end)
+			writeFile(t, path, nil)
+			return bind(t, "/proc/self/mem", path)
+		}, "input/output error"},
+		{"read-only", func(t *testing.T, r *rig) func() {
+			undo := bind(t, r.Dir, r.Dir)
+			if err := unix.Mount("", r.Dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+				t.Fatal(err)
+			}
+			return undo
+		}, "read-only file system"},
+		{"gone", func(t *testing.T, r *rig) func() {
+			if err := os.Rename(r.Dir, r.Dir+"s"); err != nil {
+				t.Fatal(err)
+			}
+			return func() {
+				if err := os.Rename(r.Dir+"s", r.Dir); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, "no such file or directory"},
+	} {
+		for _, sync := range []Sync{SyncNever, SyncInterval, SyncBatch} {
+			t.Run(test.name+", sync "+string(sync), func(t *testing.T) {
+				t.Parallel() // each waits for the next attempt
+				r := newRig(t, func(o *Options) { o.MaxBytes, o.Sync = 8<<20, sync })
+				r.add(critical, 10, 1000)
+				undo := test.trouble(t, r)
+				for range 3 {
+					r.add(bulk, 300, 1000)
+				}
+				r.said(saidTrouble, 1)
+				r.said(test.err, 1)
+				b, list := r.take(100, 1<<20)
+				r.settle(b)
+				if r.Stats().OnDisk {
+					t.Error("it says that it is on disk")
+				}
+				undo()
+				r.awaitDisk()
+				r.said(saidMended, 1)
+				r.add(bulk, 300, 1000)
+				r.abandon()
+				r.open()
+				if st := r.Stats(); st.Damaged > 0 || st.Entries != uint64(r.next-len(list)) {
+					t.Errorf("%+v", st)
+				}
+				r.ship()
+				r.once(numbers(0, r.next)...)
+				r.close()
+			})
+		}
+	}
+}
+
+// The state cannot be written: what comes is kept in memory too, and nothing is lost.
+func TestStateTrouble(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	for _, device := range []string{"/dev/full", "/proc/self/mem"} {
+		r := newRig(t, nil)
+		r.add(bulk, 30, 1000)
+		r.close()
+		undo := bind(t, device, filepath.Join(r.Dir, stateName))
+		r.open()
+		r.add(bulk, 30, 1000)
+		b, _ := r.take(40, 1<<20)
+		r.settle(b)
+		r.said(saidTrouble, 1)
+		undo()
+		r.awaitDisk()
+		r.abandon()
+		r.open()
+		r.ship()
+		r.once(numbers(0, 60)...)
+		r.close()
+	}
+}
+
+// A disk that has lost a block costs what was in it.
+func TestSalvage(t *testing.T) {
+	b := make([]byte, 3*blockBytes+100)
+	for i := range b {
+		b[i] = byte(i%255 + 1)
+	}
+	for _, broken := range []int{0, 1, 2, 3} {
+		want := slices.Clone(b)
+		clear(want[broken*blockBytes : min(len(b), (broken+1)*blockBytes)])
+		got := slices.Repeat([]byte{9}, len(b))
+		salvage(brokenReader{b, broken}, got)
+		if !bytes.Equal(got, want) {
+			t.Errorf("with block %d broken, something else was read", broken)
+		}
+	}
+}
+
+// A brokenReader cannot read one block.
+type brokenReader struct {
+	b      []byte
+	broken int
+}
+
+func (r brokenReader) ReadAt(p []byte, offset int64) (n int, err error) {
+	for n < len(p) && int(offset)+n < len(r.b) {
+		if (int(offset)+n)/blockBytes == r.broken {
+			return n, unix.EIO
+		}
+		p[n] = r.b[int(offset)+n]
+		n++
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
