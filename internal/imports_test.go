@@ -84,6 +84,14 @@ func TestImports(t *testing.T) {
 				why = "nobody depends on the comparison"
 			case under(p.ImportPath, "sensor/internal/pipeline") && under(imported, "sensor/internal/enrich", "sensor/internal/export", "sensor/internal/probes", "sensor/internal/fallback"):
 				why = "the pipeline knows interfaces; cmd wires"
+			case under(p.ImportPath, "sensor/internal/export", "sensor/internal/metrics") && under(imported, "sensor/internal/enrich", "sensor/internal/pipeline", "sensor/internal/probes", "sensor/internal/fallback"):
+				why = "outputs know events; cmd wires"
+			case under(imported, "sensor/internal/export/elasticsearch", "sensor/internal/export/setup") && under(p.ImportPath, "sensor/internal"):
+				why = "only cmd delivers"
+			case under(imported, "sensor/internal/export/enginetest"):
+				why = "it is for tests"
+			case under(p.ImportPath, "sensor/internal/metrics") && under(imported, "sensor/internal") && imported != "sensor/internal/events":
+				why = "metrics are told by events"
 			case under(p.ImportPath, "sensor/internal") && under(imported, "sensor/cmd", "sensor/vmtests"):
 				why = "the product does not know its tests"
 			}

@@ -55,7 +55,8 @@ func startObserver(source string, kinds []events.Kind, config *os.File, log io.W
 	if o.stats, err = unnamedFile(); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	args := []string{"run", "--source", source, "--kinds", strings.Join(names(kinds), ","), "--format", "json", "--output", "file:" + outputPath, "--stats", statsPath}
+	args := []string{"run", "--source", source, "--kinds", strings.Join(names(kinds), ","), "--format", "json", "--output", "file:" + outputPath, "--stats", statsPath,
+		"--metrics", nowhere} // two cannot listen in one place
 	files := []*os.File{output, o.stats}
 	if config != nil {
 		args = append(args, "-c", configPath)

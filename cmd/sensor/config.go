@@ -41,6 +41,9 @@ func schema() config.Schema {
 	return s
 }
 
+// nowhere is the address of --metrics that is none.
+const nowhere = "none"
+
 // settings reads the configuration and puts the command line over it.
 func (c runCommand) settings() (config.Config, error) {
 	s := schema()
@@ -71,7 +74,11 @@ func (c runCommand) settings() (config.Config, error) {
 	if c.Output != "" {
 		settings.Output.To = c.Output
 	}
-	if c.Metrics != "" {
+	switch c.Metrics {
+	case "":
+	case nowhere:
+		settings.Metrics.Listen = ""
+	default:
 		settings.Metrics.Listen = c.Metrics
 	}
 	if c.Format != "" {

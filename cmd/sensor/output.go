@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -112,7 +113,7 @@ func (d *delivery) bulkNumbers() events.BulkMetrics {
 		Latency: events.Histogram{Counts: s.Latency.Counts, Sum: time.Duration(s.Latency.Sum * float64(time.Second))},
 	}
 	for _, bound := range s.Latency.Bounds {
-		m.Latency.Bounds = append(m.Latency.Bounds, time.Duration(bound*float64(time.Second)))
+		m.Latency.Bounds = append(m.Latency.Bounds, time.Duration(math.Round(bound*1e3))*time.Millisecond)
 	}
 	return m
 }

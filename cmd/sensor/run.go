@@ -30,7 +30,7 @@ type runCommand struct {
 	Kinds    []string           `placeholder:"KIND,..." help:"Kinds to report instead of the configured ones."`
 	Output   config.Destination `placeholder:"stdout|file:PATH|elasticsearch" help:"Where events go."`
 	Format   config.Format      `placeholder:"auto|json|text" help:"How events are written."`
-	Metrics  string             `placeholder:"ADDR" help:"Serve numbers about the sensor there, at /metrics: localhost:9478."`
+	Metrics  string             `placeholder:"ADDR" help:"Serve numbers about the sensor there, at /metrics: localhost:9478. none: nowhere."`
 	Duration time.Duration      `help:"End after this long."`
 	Stats    string             `placeholder:"FILE" help:"Write the ledger there at the end, as JSON."`
 }

@@ -95,7 +95,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, start: time.Now()}
 	r.Options = Options{
 		Log: slog.New(slog.NewTextHandler(&r.log, nil)), Ledger: &r.ledger, IDs: events.NewIDs("boot", "sensor"),
-		Keep: func(*events.Event) bool { return true }, Sink: &r.sink,
+		Keep:        func(*events.Event) bool { return true },
 		QueueEvents: 1 << 16, QueueBytes: 1 << 40, Grace: grace,
 	}
 	return r
@@ -115,7 +115,7 @@ func (r *rig) run(ctx context.Context, run func(ctx context.Context, emit func(*
 
 func (r *rig) runAll(ctx context.Context, sources ...events.Source) error {
 	r.t.Helper()
-	err := New(r.Options).Run(ctx, &Plan{Sources: sources})
+	err := New(r.Options).Run(ctx, &Plan{Sources: sources}, &r.sink)
 	synctest.Wait()
 	r.check()
 	return err

@@ -74,7 +74,7 @@ func TestFall(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
-				err = New(r.Options).Run(ctx, plan)
+				err = New(r.Options).Run(ctx, plan, &r.sink)
 				if lasted := time.Since(r.start); lasted != test.lasts {
 					t.Errorf("it ended after %v, want %v", lasted, test.lasts)
 				}

@@ -58,7 +58,6 @@ func TestKeeper(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		k := &keeper{ledger: &r.ledger}
-		r.Sink = k
 		p := New(r.Options)
 		err := p.Run(t.Context(), &Plan{Sources: []events.Source{&source{name: "one", run: func(_ context.Context, emit func(*events.Event)) error {
 			emit(r.exec(0))
@@ -69,7 +68,7 @@ func TestKeeper(t *testing.T) {
 			p.Lost(events.Loss{Kind: events.KindExec, Stage: events.ReasonSpoolFull, CPU: -1, Count: 1})
 			time.Sleep(2 * tellAfter)
 			return nil
-		}}}})
+		}}}}, k)
 		if err != nil {
 			t.Error(err)
 		}

@@ -25,7 +25,6 @@ type Options struct {
 	Enrichers []events.Enricher // in order
 	// Keep decides after enrichment which events are wanted. The others are counted as filtered.
 	Keep func(*events.Event) bool
-	Sink events.Sink
 	// Report makes an event about the sensor itself, one at each interval and one at the end. nil: none is told.
 	Report      func() *events.Event
 	ReportEvery time.Duration
@@ -84,7 +83,7 @@ var errGrace = errors.New("the output takes no events")
 // source served that fails, others take over. When Run returns, the ledger is
 // final, but for a sink that keeps events: closing that settles the rest. The
 // caller closes the plan and the sink.
-func (p *Pipeline) Run(ctx context.Context, plan *Plan) error {
+func (p *Pipeline) Run(ctx context.Context, plan *Plan, sink events.Sink) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// The writer outlives ctx: it ends when the queue has run dry, or with its grace.
@@ -92,7 +91,7 @@ func (p *Pipeline) Run(ctx context.Context, plan *Plan) error {
 	defer giveUp(nil)
 	written := make(chan error, 1)
 	go func() {
-		written <- p.write(writing, cancel)
+		written <- p.write(writing, sink, cancel)
 	}()
 
 	reported := make(chan struct{})
@@ -209,9 +208,9 @@ func (p *Pipeline) number(e *events.Event) {
 // write takes batches to the sink until the queue is closed and empty. What the
 // sink does not take is counted. Once the sink's other end is gone there is
 // nothing left to do for the sources.
-func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
+func (p *Pipeline) write(ctx context.Context, sink events.Sink, stopSources func()) error {
 	batch := make([]*events.Event, 0, batchEvents)
-	_, keeps := p.options.Sink.(events.Keeper)
+	_, keeps := sink.(events.Keeper)
 	var failing, last bool
 	var closed error
 	for {
@@ -227,7 +226,7 @@ func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
 			p.drop(events.ReasonClosed, batch)
 			continue
 		}
-		n, err := p.options.Sink.Write(ctx, batch)
+		n, err := sink.Write(ctx, batch)
 		if err == nil && n < len(batch) {
 			err = io.ErrShortWrite
 		}
@@ -239,7 +238,7 @@ func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
 		switch {
 		case err == nil:
 			if failing {
-				p.options.Log.Info("the output takes events again", "output", p.options.Sink.Name())
+				p.options.Log.Info("the output takes events again", "output", sink.Name())
 			}
 			failing = false
 		case errors.Is(err, syscall.EPIPE):
@@ -250,7 +249,7 @@ func (p *Pipeline) write(ctx context.Context, stopSources func()) error {
 			p.drop(events.ReasonShutdown, batch[n:])
 		default:
 			if !failing {
-				p.options.Log.Error("the output failed; its events are dropped and counted", "output", p.options.Sink.Name(), "error", err)
+				p.options.Log.Error("the output failed; its events are dropped and counted", "output", sink.Name(), "error", err)
 			}
 			failing = true
 			p.mu.Lock()

@@ -36,7 +36,7 @@ func TestServing(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		if err := New(r.Options).Run(ctx, plan); err == nil {
+		if err := New(r.Options).Run(ctx, plan, &r.sink); err == nil {
 			t.Error("nobody has taken fork over, and it is no error")
 		}
 		var told []string
