@@ -57,6 +57,7 @@ func (s *Spool) add(e *Entry, now time.Duration) {
 	seg := l.open()
 	if seg != nil && (seg.size+size > s.segment || s.options.MaxAge > 0 && now-seg.began >= s.options.MaxAge/ageParts) {
 		s.finish(seg)
+		s.retire(l, seg) // if all of it is settled already
 		seg = nil
 	}
 	if seg == nil {

@@ -51,6 +51,24 @@ func TestOrder(t *testing.T) {
 	})
 }
 
+// What is settled takes no room, whether a segment was full by then or not.
+func TestSettledGoes(t *testing.T) {
+	each(t, func(t *testing.T, r *rig) {
+		for range 300 {
+			r.add(bulk, 3, 5000)
+			r.add(critical, 1, 1000)
+			r.ship()
+			if st := r.Stats(); st.Segments > 2 || st.Bytes > 3*int64(r.segment)+otherBytes {
+				t.Fatalf("%+v", st)
+			}
+			if n := len(r.files("*")); r.Dir != "" && n > 2 {
+				t.Fatalf("%d files", n)
+			}
+		}
+		r.close()
+	})
+}
+
 // One entry that is larger than asked for comes alone.
 func TestOversize(t *testing.T) {
 	each(t, func(t *testing.T, r *rig) {
