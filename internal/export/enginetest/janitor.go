@@ -15,7 +15,7 @@ type janitor struct{ input *os.File }
 
 // The last line of the input is the process group; 0 is none. What is killed may be about to make a file: hence the tries.
 const janitorScript = `while read -r line; do group=$line; done
-[ "${group:-0}" = 0 ] || kill -KILL -- "-$group"
+[ "${group:-0}" = 0 ] || kill -s KILL -- "-$group"
 for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$0" && exit; sleep 0.1; done`
 
 func startJanitor(dir string) (*janitor, error) {

@@ -42,6 +42,9 @@ func archiveOf(t *testing.T, names ...string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if strings.HasSuffix(name, "/") {
+			continue
+		}
 		if _, err := w.Write([]byte(name)); err != nil {
 			t.Fatal(err)
 		}
