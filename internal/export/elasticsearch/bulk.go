@@ -13,8 +13,8 @@ import (
 // bulkPath asks for the outcome of each document and no more.
 const bulkPath = "/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 
-// gzipLevel is the fastest at which documents, which are much alike, shrink well: see the benchmark.
-const gzipLevel = 3
+// gzipLevel: the next one saves an eighth of the bytes and costs a quarter more of the time.
+const gzipLevel = gzip.BestSpeed
 
 // A bulk is the body of one request. It is for one goroutine.
 type bulk struct {

@@ -222,7 +222,7 @@ func newWorld(t *testing.T, f *fakeEngine, change func(*Options)) *world {
 	if w.sink, err = newSink(o); err != nil {
 		t.Fatal(err)
 	}
-	w.sink.do = f.do
+	w.sink.do, w.sink.renew = f.do, func() bool { return false }
 	w.sink.start()
 	return w
 }

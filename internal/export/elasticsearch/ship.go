@@ -199,6 +199,9 @@ func (d *delivery) judge(part []int, items []item) (again []int) {
 		}
 	}
 	s.counters.retried.Add(uint64(len(again)))
+	if held != nil && (held.Status == http.StatusUnauthorized || held.Status == http.StatusForbidden) {
+		s.renew()
+	}
 	if held != nil && s.told.held.due() {
 		s.options.Log.Error("the search engine does not take some events now; they are sent again", "events", len(again),
 			"status", held.Status, "type", held.errorType(), "waiting", s.options.Spool.Stats().Entries)

@@ -23,9 +23,9 @@ type access struct {
 	content       [sha256.Size]byte // of all files that it was made of
 }
 
-// readAgain reads the files, and reports whether there is new access now. What cannot be used is told and leaves the
-// old as it is: it may be half written.
-func (c *Client) readAgain() bool {
+// Renew reads the files with credentials and certificates, and reports whether there is new access now. [Client.Do] calls
+// it when all of a request is refused. What cannot be used is told and leaves the old as it is: it may be half written.
+func (c *Client) Renew() bool {
 	c.lastRead.Store(time.Now().UnixNano())
 	old := c.access.Load()
 	renewed, err := readAccess(c.options)

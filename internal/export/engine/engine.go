@@ -100,14 +100,14 @@ func New(o Options) (*Client, error) {
 // for each endpoint that was asked.
 func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) (*Response, error) {
 	if time.Since(time.Unix(0, c.lastRead.Load())) > readAgainAfter {
-		c.readAgain()
+		c.Renew()
 	}
 	var errs []error
 	renewed := false
 	for _, endpoint := range c.endpoints.order() {
 		response, err := c.ask(ctx, endpoint, method, path, header, body)
 		denied := err == nil && (response.Status == http.StatusUnauthorized || response.Status == http.StatusForbidden)
-		if !renewed && ctx.Err() == nil && (err != nil || denied) && c.readAgain() {
+		if !renewed && ctx.Err() == nil && (err != nil || denied) && c.Renew() {
 			renewed = true
 			response, err = c.ask(ctx, endpoint, method, path, header, body)
 		}
