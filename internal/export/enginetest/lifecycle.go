@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -32,7 +33,7 @@ func CheckLifecycle(t testing.TB, body []byte) error {
 		t.Fatal(err)
 	}
 	programs := filepath.Join(s.home.dir, "lib", "*") + ":" + filepath.Join(s.home.dir, "modules", "x-pack-core", "*")
-	cmd := exec.Command(filepath.Join(s.home.java, "bin", "java"), "-cp", programs, source)
+	cmd := exec.Command(filepath.Join(s.home.java, "bin", "java"), append(slices.Clone(smallJVM), "-cp", programs, source)...)
 	cmd.Stdin = bytes.NewReader(body)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("check lifecycle policy: %w: %s", err, bytes.TrimSpace(out))

@@ -92,8 +92,12 @@ func (e *testEngine) ask(t *testing.T, method, path string, body any) object {
 	return answer
 }
 
-// installed gives a component template as the engine has it.
+// installed gives a component template as the engine has it, without what only the engine may write there.
 func (e *testEngine) installed(t *testing.T, path string) object {
 	t.Helper()
-	return e.ask(t, http.MethodGet, path, nil)["component_templates"].([]any)[0].(object)["component_template"].(object)
+	template := e.ask(t, http.MethodGet, path, nil)["component_templates"].([]any)[0].(object)["component_template"].(object)
+	for _, s := range dates {
+		delete(template, s.path)
+	}
+	return template
 }

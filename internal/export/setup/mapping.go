@@ -66,8 +66,11 @@ func (t Target) typed(typ string) object {
 	switch typ {
 	case "wildcard":
 		m := object{"type": "wildcard"}
-		if !t.Wildcard {
+		switch {
+		case !t.Wildcard:
 			m = t.typed("keyword")
+		case t.Product == engine.OpenSearch:
+			m["doc_values"] = false // with which it refuses documents with long values
 		}
 		text := object{"type": "match_only_text"}
 		if !t.MatchOnlyText {

@@ -79,7 +79,7 @@ func (s *Spool) closeFiles() error {
 			seg.release()
 		}
 	}
-	err := s.state.close(s.next(true))
+	err := s.state.close(s.next(true), s.options.Sync != SyncNever)
 	if err == nil {
 		s.bury()
 	}

@@ -96,14 +96,19 @@ func decodeState(b []byte) (s state, ok bool) {
 		if len(b) < 12 {
 			return s, false
 		}
-		s.logs[i].end = number()
+		if s.logs[i].end = number(); s.logs[i].end > mostSequence {
+			return s, false
+		}
 		runs := binary.LittleEndian.Uint32(b)
 		if b = b[4:]; uint64(len(b)) < uint64(runs)*16 {
 			return s, false
 		}
 		for range runs {
-			first := number()
-			s.logs[i].settled.add(first, number())
+			first, end := number(), number()
+			if end > mostSequence {
+				return s, false
+			}
+			s.logs[i].settled.add(first, end)
 		}
 	}
 	return s, true
@@ -148,13 +153,15 @@ func (f *stateFile) write(s *state) error {
 	return nil
 }
 
-// close writes the last state of a run, to stay.
-func (f *stateFile) close(s *state) error {
+// close writes the last state of a run.
+func (f *stateFile) close(s *state, sync bool) error {
 	if err := f.write(s); err != nil {
 		return err
 	}
-	if err := f.file.Sync(); err != nil {
-		return fmt.Errorf("sync spool state: %w", err)
+	if sync {
+		if err := f.file.Sync(); err != nil {
+			return fmt.Errorf("sync spool state: %w", err)
+		}
 	}
 	return f.file.Close()
 }
