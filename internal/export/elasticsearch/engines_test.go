@@ -50,7 +50,9 @@ func (s site) sensor(dir string, o engine.Options, change func(*Options)) *world
 	if w.spool, err = spool.Open(spool.Options{Dir: filepath.Join(dir, "spool"), MaxBytes: 64 << 20, Sync: spool.SyncNever, Full: spool.FullOldest, Log: log, Ledger: w.ledger, Lost: w.lost}); err != nil {
 		s.t.Fatal(err)
 	}
-	o.Hosts, o.Log = []string{s.engine.URL}, log
+	if o.Log = log; o.Hosts == nil {
+		o.Hosts = []string{s.engine.URL}
+	}
 	client, err := engine.New(o)
 	if err != nil {
 		s.t.Fatal(err)
