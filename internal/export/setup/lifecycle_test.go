@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sensor/internal/export/enginetest"
 )
 
 // What Elasticsearch's index lifecycle management takes, by phase, from its reference; the phases in their order.
@@ -164,6 +166,22 @@ func TestPolicies(t *testing.T) {
 		ism := states(names{"logs-sensor"}, l)
 		if err := checkISM(ism); err != nil {
 			t.Errorf("%+v: %v in\n%+v", l, err, ism)
+		}
+	}
+}
+
+// TestPoliciesBeforeElasticsearch asks Elasticsearch's own programs about the smallest policy and the largest.
+func TestPoliciesBeforeElasticsearch(t *testing.T) {
+	smallest, largest := DefaultLifecycle(), DefaultLifecycle()
+	smallest.Warm, smallest.Cold, smallest.Frozen, smallest.Delete = 0, 0, 0, 0
+	largest.Repository = "backup"
+	for _, l := range []Lifecycle{smallest, largest} {
+		body, err := format(phases(l))
+		if err == nil {
+			err = enginetest.CheckLifecycle(t, body)
+		}
+		if err != nil {
+			t.Errorf("%v in\n%s", err, body)
 		}
 	}
 }
