@@ -79,9 +79,6 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the search engine: %w", err)
 	}
-	if err := checkProxy(hosts); err != nil {
-		return nil, fmt.Errorf("connect to the search engine: %w", err)
-	}
 	first, err := readAccess(o)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the search engine: %w", err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -31,17 +30,6 @@ func parseHosts(list []string) ([]*url.URL, error) {
 		hosts[i] = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}
 	}
 	return hosts, nil
-}
-
-// checkProxy finds out whether the environment names a proxy that is none: a request's own error would show the
-// variable, which may hold a password.
-func checkProxy(hosts []*url.URL) error {
-	for _, host := range hosts {
-		if _, err := http.ProxyFromEnvironment(&http.Request{URL: host}); err != nil {
-			return fmt.Errorf("the proxy that the environment names for %s is no URL", host.Host)
-		}
-	}
-	return nil
 }
 
 // warnClear tells of endpoints that secrets would reach in the clear.
