@@ -35,6 +35,10 @@ func (c setupCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return exit(exitUsage, err)
 	}
+	if c.Dashboards {
+		_, err := std.out.Write(setup.Dashboards(settings.Output.DataStream.DatasetPrefix))
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(std.log, nil))
@@ -64,11 +68,7 @@ func (c setupCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return exit(exitUsage, err)
 	}
-	switch {
-	case c.Dashboards:
-		_, err := std.out.Write(setup.Dashboards(settings.Output.DataStream.DatasetPrefix))
-		return err
-	case c.Print:
+	if c.Print {
 		return planned.Print(std.out)
 	}
 	comparison, err := setup.Compare(ctx, client, planned)
@@ -93,9 +93,9 @@ func (c setupCommand) settings() (config.Config, error) {
 		}
 	}
 	switch {
-	case c.Engine != "" && !c.Print && !c.Dashboards:
-		return settings, errors.New("check command line: --engine goes with --print or --dashboards")
-	case c.Engine == "" && len(settings.Output.Elasticsearch.Hosts) == 0:
+	case c.Engine != "" && !c.Print:
+		return settings, errors.New("check command line: --engine goes with --print")
+	case c.Engine == "" && !c.Dashboards && len(settings.Output.Elasticsearch.Hosts) == 0:
 		return settings, errors.New("check command line: no search engine: give --hosts, or -c with output.elasticsearch.hosts")
 	}
 	return settings, nil

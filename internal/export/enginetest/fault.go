@@ -40,11 +40,12 @@ func CutAnswer() Fault {
 	}
 }
 
-// Slow answers late, with what the engine has answered.
+// Slow passes on at once what is asked, and late what is answered.
 func Slow(d time.Duration) Fault {
 	return func(x *Exchange) {
+		reply := x.Forward()
 		x.proxy.wait(x.Request.Context(), d)
-		x.Pass()
+		x.Answer(reply.Status, reply.Header, reply.Body)
 	}
 }
 

@@ -68,7 +68,7 @@ func FuzzSurvey(f *testing.F) {
 			behind += r.body
 			body := data[offset+r.header : behind]
 			kind, known := events.KindByName(string(r.kind))
-			if !known || r.time != noTime && timeOf(r.time).UnixNano() != r.time {
+			if !known || unixNano(timeOf(r.time)) != r.time {
 				return
 			}
 			again := appendRecord(nil, r.sequence, r.spooled, &Entry{kind, timeOf(r.time), body})
