@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -221,4 +222,17 @@ func TestHosts(t *testing.T) {
 func TestErrorsNameTheHost(t *testing.T) {
 	c, _ := open(t, Options{Hosts: []string{"http://" + closedAddress(t) + "/path/" + url.PathEscape("x y")}, APIKey: secret})
 	fails(t, c, c.endpoints.list[0].url.Host+": nobody listens there")
+}
+
+// TestWhy: what needs more than this host to happen.
+func TestWhy(t *testing.T) {
+	for want, err := range map[string]error{
+		"its name cannot be resolved": &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "engine.example", IsNotFound: true}},
+		"no connection in time":       &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded},
+		"":                            errors.New("something else"),
+	} {
+		if got := why(err); got != want {
+			t.Errorf("%v: got %q, want %q", err, got, want)
+		}
+	}
 }
