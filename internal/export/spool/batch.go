@@ -170,8 +170,8 @@ func (s *Spool) Return(b *Batch) {
 		p.segment.waiting += p.count
 		p.segment.out -= p.count
 		p.log.waiting += p.count
-		if s.closed && s.dir == nil {
-			s.drop(p.log, p.segment, events.ReasonShutdown)
+		if s.closed {
+			s.dropUnstored(p.log, p.segment)
 		}
 	}
 	s.release(b)
@@ -185,47 +185,4 @@ func (s *Spool) release(b *Batch) {
 		s.lists = append(s.lists, b.Entries[:0])
 	}
 	b.Entries, b.parts = nil, nil
-}
-
-// load reads a segment's file. What waits there and is not sound is dropped.
-func (s *Spool) load(l *classLog, seg *segment) {
-	expected, kinds := seg.waits, seg.kinds
-	l.waiting -= seg.waiting
-	seg.waits, seg.waiting, seg.kinds = nil, 0, [events.KindCount]int{}
-	seg.load(s.buffer())
-	rest := expected
-	survey(seg.data, seg.first, seg.end, func(r record, offset int, sound bool) {
-		for len(rest) > 0 && rest[0].end <= r.sequence {
-			rest = rest[1:]
-		}
-		if sound && len(rest) > 0 && rest[0].first <= r.sequence {
-			seg.expect(r, offset, s.kinds[string(r.kind)])
-		}
-	})
-	l.waiting += seg.waiting
-	lost := uint64(0)
-	for k := range kinds {
-		n := uint64(kinds[k] - seg.kinds[k])
-		lost += n
-		s.lose(events.ReasonSpoolDamaged, events.Kind(k), n, seg.earliest, seg.latest)
-	}
-	if lost == 0 {
-		return
-	}
-	s.options.Log.Warn("a segment of the spool is damaged", "file", seg.path, "events", lost)
-	for _, w := range expected {
-		l.settleBut(w.run, seg.waits)
-	}
-	s.retire(l, seg)
-}
-
-// settleBut settles the numbers of a run that are in none of the spans.
-func (l *classLog) settleBut(r run, waits []span) {
-	for _, w := range waits {
-		if w.end > r.first && w.first < r.end {
-			l.settled.add(r.first, w.first)
-			r.first = w.end
-		}
-	}
-	l.settled.add(r.first, r.end)
 }

@@ -46,26 +46,26 @@ func (s *Spool) Close() error {
 
 // dropUnstored drops what waits in a segment and is in memory alone.
 func (s *Spool) dropUnstored(l *classLog, seg *segment) {
-	for i, w := range seg.waits {
-		if w.to <= seg.stored {
-			continue
-		}
-		offset, first := w.from, w.first
-		for offset < w.to {
+	if !seg.inMemory() {
+		return
+	}
+	waits := seg.waits
+	seg.waits = nil
+	for _, w := range waits {
+		for offset := w.from; offset < w.to; {
 			r := header(seg.data[offset:])
-			if offset < seg.stored {
-				first = r.sequence + 1
-			} else {
-				kind := s.kinds[string(r.kind)]
-				s.lose(events.ReasonShutdown, kind, 1, r.time, r.time)
-				seg.kinds[kind]--
-				seg.waiting--
-				l.waiting--
+			one := span{run{r.sequence, r.sequence + 1}, offset, offset + r.header + r.body, r.spooled}
+			if offset = one.to; one.from < seg.stored {
+				seg.waits = extend(seg.waits, one)
+				continue
 			}
-			offset += r.header + r.body
+			kind := s.kinds[string(r.kind)]
+			seg.kinds[kind]--
+			seg.waiting--
+			l.waiting--
+			l.settled.add(one.first, one.end)
+			s.lose(events.ReasonShutdown, kind, 1, r.time, r.time)
 		}
-		l.settled.add(first, w.end)
-		seg.waits[i].end, seg.waits[i].to = first, max(w.from, seg.stored)
 	}
 }
 

@@ -68,7 +68,7 @@ func TestDamage(t *testing.T) {
 	for i, blow := range blows {
 		for _, when := range []string{"when closed", "when killed", "while open"} {
 			t.Run(blow.name+" "+when, func(t *testing.T) {
-				for seed := range uint64(10) {
+				for seed := range uint64(5) {
 					testDamage(t, rand.New(rand.NewPCG(seed, uint64(i))), blow, when)
 				}
 			})

@@ -25,8 +25,10 @@ func (s *Spool) recover() error {
 	// the state that says so not be there. Then what lies between two files tells nothing.
 	exact := ok && (noted.clean || noted.age.in(*s.options.clocks))
 	for i, l := range s.logs() {
-		l.settled = noted.logs[i].settled
-		l.end = max(1, noted.logs[i].end, l.settled.end())
+		noted := &noted.logs[i]
+		l.settled = noted.settled
+		l.taken = max(1, noted.end)
+		l.end = max(l.taken, l.settled.end())
 		if err := s.recoverLog(l, exact); err != nil {
 			dir.lock.Close()
 			return err
@@ -46,7 +48,7 @@ func (s *Spool) recoverLog(l *classLog, exact bool) error {
 	if err != nil {
 		return err
 	}
-	begin := run{1, l.end}
+	begin := run{1, l.taken}
 	if len(firsts) > 0 {
 		begin.end = firsts[0]
 	}
@@ -60,9 +62,15 @@ func (s *Spool) recoverLog(l *classLog, exact bool) error {
 		if i+1 < len(firsts) {
 			s.recoverSegment(l, seg, firsts[i+1], firsts[i+1], exact)
 		} else {
-			s.recoverSegment(l, seg, mostSequence, l.end, exact)
+			s.recoverSegment(l, seg, mostSequence, l.taken, exact)
 		}
 	}
+	last := begin.end
+	if n := len(l.segments); n > 0 {
+		last = l.segments[n-1].end
+	}
+	l.settled.add(last, l.end) // numbers of an Append that was never over
+	l.taken = l.end
 	for _, seg := range slices.Clone(l.segments) {
 		s.retire(l, seg)
 	}
@@ -123,4 +131,36 @@ func (s *Spool) recoverSegment(l *classLog, seg *segment, limit, end uint64, exa
 func (s *Spool) missing(kind events.Kind, n uint64, first, last int64) {
 	s.options.Ledger.Recovered(kind, n)
 	s.lose(events.ReasonSpoolDamaged, kind, n, first, last)
+}
+
+// load reads a segment's file. What waits there and is not sound is dropped.
+func (s *Spool) load(l *classLog, seg *segment) {
+	expected, kinds := seg.waits, seg.kinds
+	l.waiting -= seg.waiting
+	seg.waits, seg.waiting, seg.kinds = nil, 0, [events.KindCount]int{}
+	seg.load(s.buffer())
+	rest := expected
+	survey(seg.data, seg.first, seg.end, func(r record, offset int, sound bool) {
+		for len(rest) > 0 && rest[0].end <= r.sequence {
+			rest = rest[1:]
+		}
+		if sound && len(rest) > 0 && rest[0].first <= r.sequence {
+			seg.expect(r, offset, s.kinds[string(r.kind)])
+		}
+	})
+	l.waiting += seg.waiting
+	lost := uint64(0)
+	for k := range kinds {
+		n := uint64(kinds[k] - seg.kinds[k])
+		lost += n
+		s.lose(events.ReasonSpoolDamaged, events.Kind(k), n, seg.earliest, seg.latest)
+	}
+	if lost == 0 {
+		return
+	}
+	s.options.Log.Warn("a segment of the spool is damaged", "file", seg.path, "events", lost)
+	for _, w := range expected {
+		l.settleBut(w.run, seg.waits)
+	}
+	s.retire(l, seg)
 }

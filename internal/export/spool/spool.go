@@ -55,10 +55,10 @@ type Options struct {
 const LeastBytes = 1 << 20
 
 const (
-	mostSegment = 2 << 20  // bytes from which on a segment is closed, at most
-	leastSpare  = 32       // how many segments a full spool has, at least
-	mostMemory  = 64 << 20 // bytes in memory while the disk cannot be written to, at most
-	mostBuffers = 4        // that are kept to be used again
+	mostSegment   = 2 << 20  // bytes from which on a segment is closed, at most
+	leastSegments = 32       // how many segments a full spool has, at least
+	mostMemory    = 64 << 20 // bytes in memory while the disk cannot be written to, at most
+	mostBuffers   = 4        // that are kept to be used again
 )
 
 // ErrClosed says that the spool is closed.
@@ -98,15 +98,6 @@ type Spool struct {
 	stopped chan struct{}
 }
 
-// A classLog is the segments of one class.
-type classLog struct {
-	class    events.Class
-	segments []*segment // in order; the last may take records yet
-	end      uint64     // the next number
-	settled  settled
-	waiting  int // records
-}
-
 // Open opens the spool and takes over what an earlier run has left in its directory.
 func Open(o Options) (*Spool, error) {
 	s := &Spool{options: o, kinds: map[string]events.Kind{}, stopped: make(chan struct{})}
@@ -116,10 +107,10 @@ func Open(o Options) (*Spool, error) {
 	for _, k := range events.Kinds() {
 		s.kinds[k.String()] = k
 	}
-	s.segment = int(min(o.MaxBytes/leastSpare, mostSegment))
+	s.segment = int(min(o.MaxBytes/leastSegments, mostSegment))
 	s.memory = int(min(o.MaxBytes/4, mostMemory))
-	s.critical = classLog{class: events.ClassCritical, end: 1}
-	s.bulk = classLog{class: events.ClassBulk, end: 1}
+	s.critical = classLog{class: events.ClassCritical, end: 1, taken: 1}
+	s.bulk = classLog{class: events.ClassBulk, end: 1, taken: 1}
 	s.age = resume(agePoint{}, *s.options.clocks)
 	if o.Dir != "" {
 		if err := s.recover(); err != nil {
@@ -243,4 +234,29 @@ func (s *Spool) Empty(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// maintain does what is to be done from time to time, until ctx ends.
+func (s *Spool) maintain(ctx context.Context) {
+	defer close(s.stopped)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		s.mu.Lock()
+		s.expire()
+		s.mend()
+		if len(s.doomed) > 0 {
+			s.checkpoint()
+		}
+		s.mu.Unlock()
+		if s.options.Sync == SyncInterval {
+			s.sync()
+		}
+		s.tell()
+	}
 }

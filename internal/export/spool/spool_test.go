@@ -196,6 +196,41 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// What an Append has begun and not finished when the process is killed is no loss.
+func TestKilledInAppend(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		r := newRig(t, nil)
+		n := r.add(bulk, 3, 1000)
+		r.Spool.mu.Lock()
+		for i := range 100 { // of which the last ones are in no file yet
+			e := entry(bulk, 3+i, 1000)
+			r.ledger.Generated(bulk, 1)
+			r.Spool.add(&e, 0)
+		}
+		if stored {
+			r.store(r.bulk.open())
+		}
+		r.drop(&r.bulk, r.bulk.segments[1], events.ReasonSpoolFull)
+		r.checkpoint()
+		r.Spool.mu.Unlock()
+		r.abandon()
+		r.open()
+		r.want(map[string]uint64{})
+		list := r.ship()
+		if !slices.Equal(list[:3], numbers(n, 3)) || stored && list[len(list)-1] != 102 {
+			t.Errorf("got %v", list)
+		}
+		r.add(bulk, 1, 100)
+		r.abandon()
+		r.open()
+		r.want(map[string]uint64{})
+		if list := r.ship(); len(list) != 1 {
+			t.Errorf("got %v", list)
+		}
+		r.close()
+	}
+}
+
 // In memory nothing outlives Close; what is out then is counted when it comes back.
 func TestMemoryClose(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.Dir = "" })
