@@ -90,13 +90,19 @@ func (s *Spool) retire(l *classLog, seg *segment) {
 	l.settled.add(0, first)
 }
 
-// settleBut settles the numbers of a run that are in none of the spans.
-func (l *classLog) settleBut(r run, waits []span) {
-	for _, w := range waits {
-		if w.end > r.first && w.first < r.end {
-			l.settled.add(r.first, w.first)
-			r.first = w.end
+// lack settles the numbers of a run that are in none of the spans, and counts
+// those of them that were not settled and are below end.
+func (l *classLog) lack(r run, found []span, end uint64) (n uint64) {
+	gap := func(to uint64) {
+		n += l.settled.rest(r.first, min(to, end))
+		l.settled.add(r.first, to)
+	}
+	for _, f := range found {
+		if r.first < f.end && f.first < r.end {
+			gap(f.first)
+			r.first = f.end
 		}
 	}
-	l.settled.add(r.first, r.end)
+	gap(r.end)
+	return n
 }

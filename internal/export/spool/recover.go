@@ -48,28 +48,26 @@ func (s *Spool) recoverLog(l *classLog, exact bool) error {
 	if err != nil {
 		return err
 	}
-	begin := run{1, l.taken}
+	last := run{1, l.taken} // what was before the first segment is settled, or lost
 	if len(firsts) > 0 {
-		begin.end = firsts[0]
+		last.end = firsts[0]
 	}
-	if exact {
-		s.missing(events.KindNone, l.settled.rest(begin.first, begin.end), noTime, noTime)
+	known := l.taken
+	if !exact {
+		known = 0
 	}
-	l.settled.add(0, begin.end)
+	s.missing(events.KindNone, l.lack(last, nil, known), noTime, noTime)
 	for i, first := range firsts {
 		seg := newSegment(first, s.dir.segmentName(l.class, first))
 		seg.named, seg.closed = true, true
 		if i+1 < len(firsts) {
-			s.recoverSegment(l, seg, firsts[i+1], firsts[i+1], exact)
+			s.recoverSegment(l, seg, run{firsts[i+1], firsts[i+1]}, known)
 		} else {
-			s.recoverSegment(l, seg, mostSequence, l.taken, exact)
+			s.recoverSegment(l, seg, run{l.taken, mostSequence}, known)
 		}
+		last = seg.run
 	}
-	last := begin.end
-	if n := len(l.segments); n > 0 {
-		last = l.segments[n-1].end
-	}
-	l.settled.add(last, l.end) // numbers of an Append that was never over
+	l.settled.add(last.end, l.end) // numbers of an Append that was never over
 	l.taken = l.end
 	for _, seg := range slices.Clone(l.segments) {
 		s.retire(l, seg)
@@ -77,8 +75,9 @@ func (s *Spool) recoverLog(l *classLog, exact bool) error {
 	return nil
 }
 
-// recoverSegment takes over a segment, whose numbers are below limit. If exact, it had those up to end.
-func (s *Spool) recoverSegment(l *classLog, seg *segment, limit, end uint64, exact bool) {
+// recoverSegment takes over a segment, which ends within the given numbers. Of
+// those below known it is sure that there was an event; if known is 0, nothing is known.
+func (s *Spool) recoverSegment(l *classLog, seg *segment, ends run, known uint64) {
 	seg.load(s.buffer())
 	seg.size, seg.stored = len(seg.data), len(seg.data)
 	type half struct { // a record with a damaged body
@@ -86,7 +85,7 @@ func (s *Spool) recoverSegment(l *classLog, seg *segment, limit, end uint64, exa
 		kind     events.Kind
 	}
 	var halves []half
-	survey(seg.data, seg.first, limit, func(r record, offset int, sound bool) {
+	survey(seg.data, seg.first, ends.end, func(r record, offset int, sound bool) {
 		kind := s.kinds[string(r.kind)]
 		if sound {
 			seg.end = r.sequence + 1
@@ -100,29 +99,27 @@ func (s *Spool) recoverSegment(l *classLog, seg *segment, limit, end uint64, exa
 		}
 	})
 	s.reuse(seg)
-	if end = max(end, seg.end); exact {
-		seg.end = end
-	} else {
-		l.settled.add(seg.end, end)
+	if known == 0 {
+		known = seg.end // there were those before one that is found
 	}
+	seg.end = max(seg.end, ends.first)
 	for k, n := range seg.kinds {
 		s.options.Ledger.Recovered(events.Kind(k), uint64(n))
 	}
-	missing := l.settled.rest(seg.first, seg.end) - uint64(seg.waiting)
+	missing := l.lack(seg.run, seg.waits, known)
 	if missing > 0 {
 		s.options.Log.Warn("a segment of the spool is damaged", "file", seg.path, "events", missing)
 	}
 	for _, h := range halves {
-		if h.sequence < seg.end { // or its Append was never over
+		if h.sequence < known {
 			s.missing(h.kind, 1, seg.earliest, seg.latest)
 			missing--
 		}
 	}
 	s.missing(events.KindNone, missing, seg.earliest, seg.latest)
-	l.settleBut(seg.run, seg.waits)
 	l.segments = append(l.segments, seg)
 	l.waiting += seg.waiting
-	l.end = max(l.end, end)
+	l.end = max(l.end, seg.end)
 	s.used += seg.cost()
 	s.age.base += max(0, seg.newest-s.age.now())
 }
@@ -160,7 +157,7 @@ func (s *Spool) load(l *classLog, seg *segment) {
 	}
 	s.options.Log.Warn("a segment of the spool is damaged", "file", seg.path, "events", lost)
 	for _, w := range expected {
-		l.settleBut(w.run, seg.waits)
+		l.lack(w.run, seg.waits, 0)
 	}
 	s.retire(l, seg)
 }

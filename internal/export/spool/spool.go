@@ -254,7 +254,7 @@ func (s *Spool) maintain(ctx context.Context) {
 			s.checkpoint()
 		}
 		s.mu.Unlock()
-		if s.options.Sync == SyncInterval {
+		if s.options.Sync != SyncNever {
 			s.sync()
 		}
 		s.tell()

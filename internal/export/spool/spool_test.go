@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"sensor/internal/events"
 )
@@ -327,6 +328,27 @@ func TestEmpty(t *testing.T) {
 		synctest.Wait()
 		cancel(errTest)
 		wait.Wait()
+		for range 20 { // so that the first ones are in a file alone
+			r.add(bulk, 10, 1000)
+		}
+		last, _ := r.take(1000, 1<<20)
+		r.Return(last)
+		for _, seg := range r.bulk.segments {
+			seg.data = nil
+			writeFile(t, seg.path, nil)
+		}
+		wait.Go(func() {
+			if err := r.Empty(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		ctx, cancel = context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(errTest) })
+		if b, err := r.Next(ctx, 1, 1); err != errTest {
+			t.Errorf("got %v, error %v", b, err)
+		}
+		wait.Wait() // what was damaged is gone, too
 		r.close()
 	})
 }

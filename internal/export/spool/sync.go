@@ -53,7 +53,7 @@ func (s *Spool) sync() {
 		} else if f.data != nil {
 			f.segment.stored = f.synced // the kernel forgets what it could not write: to be written again
 		}
-		if f.closed {
+		if failed != nil || f.closed {
 			f.release()
 		}
 	}

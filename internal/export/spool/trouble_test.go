@@ -305,6 +305,31 @@ func TestStateTrouble(t *testing.T) {
 	}
 }
 
+// What fsync could not write is written again.
+func TestSyncTrouble(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	r := newRig(t, func(o *Options) { o.Sync = SyncBatch })
+	r.add(critical, 10, 1000)
+	path := r.dir.segmentName(events.ClassBulk, r.bulk.end)
+	writeFile(t, path, nil)
+	undo := bind(t, "/dev/null", path) // which takes everything, but knows no fsync
+	r.add(bulk, 10, 1000)
+	if !strings.Contains(r.log.String(), "sync spool") {
+		t.Error("it does not say that it could not sync")
+	}
+	undo()
+	r.add(bulk, 10, 1000)
+	r.awaitDisk()
+	r.abandon()
+	r.open()
+	r.ship()
+	r.once(numbers(0, 30)...)
+	r.want(map[string]uint64{})
+	r.close()
+}
+
 // A disk that has lost a block costs what was in it.
 func TestSalvage(t *testing.T) {
 	b := make([]byte, 3*blockBytes+100)
