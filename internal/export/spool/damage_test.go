@@ -4,6 +4,7 @@ package spool
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -213,7 +214,7 @@ func TestStateDamaged(t *testing.T) {
 		"cut":       func(path string) error { return os.Truncate(path, 100) },
 		"zero":      func(path string) error { return os.WriteFile(path, make([]byte, 2*slotBytes), 0o600) },
 		"larger":    func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte(stateMagic), 1<<20), 0o600) },
-		"directory": func(path string) error { return errorsOf(os.Remove(path), os.Mkdir(path, 0o700)) },
+		"directory": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -251,15 +252,6 @@ func TestStateDamaged(t *testing.T) {
 			r.close()
 		})
 	}
-}
-
-func errorsOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // A state that was torn leaves the one before.

@@ -79,7 +79,6 @@ func TestRefused(t *testing.T) {
 			r := newRig(t, nil)
 			n := r.add(bulk, 1, 100)
 			r.close()
-			o := r.Options
 			test.before(t, r)
 			_, err := Open(r.Options)
 			if err == nil || !strings.HasPrefix(err.Error(), "open spool") || !strings.Contains(err.Error(), test.says) || test.err != nil && !errors.Is(err, test.err) {
@@ -95,7 +94,6 @@ func TestRefused(t *testing.T) {
 					t.Errorf("there are %v, error %v", list, err)
 				}
 			}
-			_ = o
 		})
 	}
 }

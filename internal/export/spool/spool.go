@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package spool keeps events between the pipeline and an output that delivers
-// them later: a write-ahead log of their encoded form, on disk or in memory,
-// bounded in bytes and in age.
 package spool
 
 import (
@@ -44,8 +41,9 @@ type Options struct {
 	Full     Full
 	Log      *slog.Logger
 	Ledger   *events.Ledger
-	// Lost is told of what was lost, which the ledger has counted already. It may be called
-	// from when Open is called until Close has returned, by any goroutine that calls the spool and one of the spool's own.
+	// Lost is told of what was lost, in sums; the ledger has counted it already. It is
+	// called by whoever calls the spool and by a goroutine of the spool's own, from
+	// before Open has returned until Close has.
 	Lost func(events.Loss)
 
 	clocks *clocks // for tests; nil: the host's
