@@ -19,7 +19,7 @@ import (
 // TestDocumentsComeBack delivers an event of each kind and compares what a search finds with what was sent, field by field. The
 // engine adds nothing but the time at which it took the document.
 func TestDocumentsComeBack(t *testing.T) {
-	enginetest.All(t, func(t *testing.T, e *enginetest.Engine) {
+	enginetest.Every(t, func(t *testing.T, e *enginetest.Engine) {
 		install(t, e)
 		begin := time.Now()
 		s := open(t, "comeback", engine.Options{Hosts: []string{e.URL}})

@@ -19,7 +19,7 @@ import (
 
 // Engine is a search engine that runs. It takes requests without credentials; see AdminUser.
 type Engine struct {
-	Name    string // Elasticsearch or OpenSearch
+	Name    string // Elasticsearch or OpenSearch, whatever the version
 	Version string
 	URL     string // of its only node, without a slash at the end
 
@@ -92,7 +92,7 @@ func freePort() (int, error) {
 
 // run starts the engine's program and waits until it answers.
 func (e *Engine) run() error {
-	args, env := e.product.command(e.home.dir, e.dir)
+	args, env := e.product.command(e.home.java, e.home.dir, e.dir)
 	p, err := startProcess(command{
 		path: filepath.Join(e.home.java, "bin", "java"),
 		args: args,

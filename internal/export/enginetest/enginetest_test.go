@@ -30,10 +30,8 @@ func bulk(t *testing.T, e *Engine, stream string, ids ...string) {
 }
 
 func TestEngines(t *testing.T) {
-	for _, v := range Versions() {
-		t.Log(v)
-	}
-	All(t, func(t *testing.T, e *Engine) {
+	names := map[*Engine]bool{}
+	Every(t, func(t *testing.T, e *Engine) {
 		var info struct {
 			Version struct{ Number string }
 		}
@@ -41,9 +39,11 @@ func TestEngines(t *testing.T) {
 		if info.Version.Number != e.Version {
 			t.Errorf("version is %q, want %q", info.Version.Number, e.Version)
 		}
-		if again := Start(t, e.Name); again != e {
-			t.Error("a second engine was started")
+		t.Log(e.Name, e.Version)
+		if names[e] {
+			t.Error("it is the one that was there before")
 		}
+		names[e] = true
 		template(t, e, "basic")
 		bulk(t, e, "logs-basic-a", "1", "2", "3")
 		if n := e.Count(t, "logs-basic-*", ""); n != 3 {
@@ -51,6 +51,14 @@ func TestEngines(t *testing.T) {
 		}
 		if n := e.Count(t, "logs-basic-*", `{"ids":{"values":["2"]}}`); n != 1 {
 			t.Errorf("%d documents with that id, want 1", n)
+		}
+	})
+}
+
+func TestEnginesAreShared(t *testing.T) {
+	All(t, func(t *testing.T, e *Engine) {
+		if again := Start(t, e.Name); again != e {
+			t.Error("a second engine was started")
 		}
 	})
 }

@@ -15,11 +15,11 @@ type product struct {
 	version   string
 	revision  int // of what lay makes
 	artifacts []artifact
-	lay       func(lib, home string) error                // makes the engine's home of its artifacts
-	java      [2]int                                      // oldest and newest major version that it runs on
-	config    func(dir string) map[string]string          // files of its configuration beside those of all engines
-	settings  string                                      // YAML beside the settings of all engines
-	command   func(home, dir string) (args, env []string) // after the name of the java program
+	lay       func(lib, home string) error                      // makes the engine's home of its artifacts
+	java      [2]int                                            // oldest and newest major version that it runs on
+	config    func(dir string) map[string]string                // files of its configuration beside those of all engines
+	settings  string                                            // YAML beside the settings of all engines
+	command   func(java, home, dir string) (args, env []string) // after the name of the java program
 }
 
 // smallJVM: the first compiler alone halves the time of a start, and collectors with threads of their own find no cores here.
