@@ -28,7 +28,7 @@ func cacheDir() (string, error) {
 	return filepath.Join(dir, "sensor-enginetest"), nil
 }
 
-// install returns the engine from the cache, or fetches it. Other test binaries that want the same wait for it.
+// install returns the engine from the cache, or fetches it.
 func (p product) install() (home, error) {
 	java, err := findJava("/usr/lib/jvm", p.java[0], p.java[1])
 	if err != nil {
@@ -38,46 +38,52 @@ func (p product) install() (home, error) {
 	if err != nil {
 		return home{}, err
 	}
-	h := home{filepath.Join(cache, fmt.Sprintf("%s-%s-%d", p.name, p.version, p.revision)), java}
-	if exists(h.dir) {
-		return h, nil
+	dir, err := p.installIn(cache, fetch)
+	return home{dir, java}, err
+}
+
+// installIn returns the engine's directory. Of several test binaries that want it one fetches, and the others wait.
+func (p product) installIn(cache string, fetch func([]artifact, string) (string, error)) (string, error) {
+	dir := filepath.Join(cache, fmt.Sprintf("%s-%s-%d", p.name, p.version, p.revision))
+	if exists(dir) {
+		return dir, nil
 	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return home{}, fmt.Errorf("make cache directory: %w", err)
+		return "", fmt.Errorf("make cache directory: %w", err)
 	}
-	unlock, err := lock(h.dir + ".lock")
+	unlock, err := lock(dir + ".lock")
 	if err != nil {
-		return home{}, err
+		return "", err
 	}
 	defer unlock()
-	if exists(h.dir) {
-		return h, nil
+	if exists(dir) {
+		return dir, nil
 	}
-	return h, p.fill(h.dir)
+	if err := p.fill(dir, fetch); err != nil {
+		return "", fmt.Errorf("install %s: %w", p.name, err)
+	}
+	return dir, nil
 }
 
 // fill makes the engine's directory whole or not at all. The caller holds its lock.
-func (p product) fill(dir string) error {
+func (p product) fill(dir string, fetch func([]artifact, string) (string, error)) error {
 	work := dir + ".part"
 	if err := os.RemoveAll(work); err != nil { // of one that was killed
-		return fmt.Errorf("install %s: %w", p.name, err)
-	}
-	made := filepath.Join(work, "home")
-	if err := os.MkdirAll(made, 0o755); err != nil {
-		return fmt.Errorf("install %s: %w", p.name, err)
+		return err
 	}
 	defer os.RemoveAll(work)
+	made := filepath.Join(work, "home")
+	if err := os.MkdirAll(made, 0o755); err != nil {
+		return err
+	}
 	lib, err := fetch(p.artifacts, work)
 	if err != nil {
-		return fmt.Errorf("install %s: %w", p.name, err)
+		return err
 	}
 	if err := p.lay(lib, made); err != nil {
-		return fmt.Errorf("install %s: %w", p.name, err)
+		return err
 	}
-	if err := os.Rename(made, dir); err != nil {
-		return fmt.Errorf("install %s: %w", p.name, err)
-	}
-	return nil
+	return os.Rename(made, dir)
 }
 
 func exists(path string) bool {
