@@ -51,12 +51,12 @@ func under(path string, roots ...string) bool {
 
 // sourceOf is the source below fallback that a package belongs to; "" for what they share.
 func sourceOf(path string) string {
-	for _, source := range []string{"audit", "inotify", "procconn", "sockdiag"} {
-		if under(path, "sensor/internal/fallback/"+source) {
-			return source
-		}
+	below, ok := strings.CutPrefix(path, "sensor/internal/fallback/")
+	name, _, _ := strings.Cut(below, "/")
+	if !ok || name == "multicast" || name == "running" {
+		return ""
 	}
-	return ""
+	return name
 }
 
 // TestImports keeps the parts apart: see docs/design.md.

@@ -30,13 +30,15 @@ type outputParts struct {
 	host     host.Host
 	ledger   *events.Ledger
 	lost     func(events.Loss)
-	numbers  *metrics.Sources // the output adds its own
 }
 
 // openOutput opens what the configuration names.
 func openOutput(p outputParts) (events.Sink, error) {
 	if p.settings.Output.To == config.ToElasticsearch {
 		return openElasticsearch(p)
+	}
+	if len(p.settings.Output.Elasticsearch.Hosts) > 0 {
+		p.log.Warn("output.elasticsearch has hosts, but events go elsewhere", "output.to", p.settings.Output.To)
 	}
 	encode := stream.Encode(text.Append)
 	if writesJSON(p.settings.Output) {
@@ -90,9 +92,7 @@ func openElasticsearch(p outputParts) (_ events.Sink, err error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	d := &delivery{sink, store}
-	p.numbers.Spool, p.numbers.Bulk = d.spoolNumbers, d.bulkNumbers
-	return d, nil
+	return &delivery{sink, store}, nil
 }
 
 // Close delivers what it can until ctx ends. The rest stays in the spool.

@@ -112,7 +112,7 @@ func TestMetricsTaken(t *testing.T) {
 	if err := second.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if code := second.end(); code != exitUsage || !second.log.wait("address already in use", time.Second) {
+	if code := second.end(); code != exitFault || !second.log.wait("address already in use", time.Second) {
 		t.Errorf("exit code %d: %s", code, second.log)
 	}
 }

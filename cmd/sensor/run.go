@@ -89,48 +89,32 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 		Ledger:      ledger,
 		IDs:         events.NewIDs(about.BootID, "sensor"),
 		Enrichers:   append(enrichers(settings), table),
-		Keep:        wanted(settings),
+		Wanted:      wanted(settings),
 		Required:    requiredKinds(settings),
 		QueueEvents: settings.Limits.Queue.Events,
 		QueueBytes:  int64(settings.Limits.Queue.Bytes),
 		Grace:       settings.Shutdown.Grace,
 	}
-	var p *pipeline.Pipeline
-	numbers := metrics.Sources{
-		Version: version, Start: time.Now(), Ledger: ledger,
-		Queue: func() (m events.QueueMetrics) {
-			m.Events, m.Bytes = p.Queue()
-			return m
-		},
-		Table: func() (m events.TableMetrics) {
-			p.Between(func() {
-				s := table.Stats()
-				m = events.TableMetrics{Processes: s.Processes, Bytes: int64(s.Bytes), Evicted: s.Evicted, Unknown: s.Unknown}
-			})
-			return m
-		},
-		Serving: func() *events.Serving { return p.Serving() },
-	}
-	reader := metrics.NewReader(&numbers, log)
+	var reader *metrics.Reader
 	if writesJSON(settings.Output) && settings.Metrics.Interval > 0 {
-		options.Report, options.ReportEvery = reader.Event, settings.Metrics.Interval
+		options.Report, options.ReportEvery = func() *events.Event { return reader.Event() }, settings.Metrics.Interval
 	}
-	p = pipeline.New(options)
-
-	sink, err := openOutput(outputParts{log, settings, about, ledger, p.Lost, &numbers})
+	p := pipeline.New(options)
+	sink, err := openOutput(outputParts{log, settings, about, ledger, p.Lost})
 	if err != nil {
 		return err
 	}
+	stopServing := func() {}
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), settings.Shutdown.Grace)
 		defer cancel()
 		err = errors.Join(err, sink.Close(closing))
+		stopServing()
 	}()
-	stopServing, err := serveMetrics(ctx, settings.Metrics, reader)
-	if err != nil {
+	reader = metrics.NewReader(numbers(p, table, ledger, sink), log)
+	if stopServing, err = serveMetrics(ctx, log, settings.Metrics, reader); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stopServing()) }()
 
 	sources := makeSources(sourceParts{log: log, ledger: ledger, bootID: about.BootID, settings: settings})
 	plan, err := pipeline.Open(sources, wishes(settings))

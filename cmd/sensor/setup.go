@@ -63,7 +63,7 @@ func (c setupCommand) Run(ctx context.Context, std streams) error {
 	}
 	planned, err := setup.Plan(target, setup.Options{
 		DatasetPrefix: settings.Output.DataStream.DatasetPrefix,
-		Lifecycle:     lifecycle(settings.Keep),
+		Lifecycle:     lifecycle(settings.Retention),
 	})
 	if err != nil {
 		return exit(exitUsage, err)
@@ -96,7 +96,7 @@ func (c setupCommand) settings() (config.Config, error) {
 	case c.Engine != "" && !c.Print:
 		return settings, errors.New("check command line: --engine goes with --print")
 	case c.Engine == "" && !c.Dashboards && len(settings.Output.Elasticsearch.Hosts) == 0:
-		return settings, errors.New("check command line: no search engine: give --hosts, or -c with output.elasticsearch.hosts")
+		return settings, errors.New("check command line: no search engine: give --hosts, -c with output.elasticsearch.hosts, or --print with --engine")
 	}
 	return settings, nil
 }
@@ -115,12 +115,12 @@ func namedTarget(name string) (setup.Target, error) {
 	return target, nil
 }
 
-func lifecycle(keep config.Keep) setup.Lifecycle {
+func lifecycle(r config.Retention) setup.Lifecycle {
 	return setup.Lifecycle{
-		By:           setup.Keeper(keep.By),
-		RolloverSize: int64(keep.Rollover.Bytes), RolloverAge: keep.Rollover.Age,
-		Warm: keep.Warm, Cold: keep.Cold, Frozen: keep.Frozen, Delete: keep.Delete,
-		Repository: keep.Repository,
+		By:           setup.Keeper(r.By),
+		RolloverSize: int64(r.Rollover.Bytes), RolloverAge: r.Rollover.Age,
+		Warm: r.Warm, Cold: r.Cold, Frozen: r.Frozen, Delete: r.Delete,
+		Repository: r.Repository,
 	}
 }
 

@@ -133,8 +133,22 @@ func newInotify(parts sourceParts) events.Source {
 		Baseline:    settings.Baseline,
 		Diagnosis:   parts.diagnosis,
 	}
-	if path, isFile := parts.settings.Output.To.File(); isFile {
-		options.Ignored = append(options.Ignored, path)
-	}
+	options.Ignored = ownFiles(parts.settings)
 	return inotify.New(options)
+}
+
+// ownFiles are the files that the sensor writes events to, and the directories of such files: told of, they would never end.
+func ownFiles(settings config.Config) []string {
+	if settings.Output.To == config.ToElasticsearch {
+		dead := settings.Output.Elasticsearch.DeadLetter
+		files := []string{dead, dead + ".1"}
+		if settings.Spool.Path != "" {
+			files = append(files, settings.Spool.Path)
+		}
+		return files
+	}
+	if path, isFile := settings.Output.To.File(); isFile {
+		return []string{path}
+	}
+	return nil
 }

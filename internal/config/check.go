@@ -31,7 +31,7 @@ func (s Schema) check(c Config) []*Error {
 	k.inotify(c.Inotify, s.Hashes)
 	k.output(c.Output)
 	k.spool(c.Spool)
-	k.keep(c.Keep)
+	k.retention(c.Retention)
 	k.metrics(c.Metrics)
 	k.limits(c.Limits)
 	k.short("host.id", c.Host.ID)

@@ -14,23 +14,23 @@ import (
 
 // Config is the whole configuration of a sensor. docs/config.example.yaml shows every key with its default.
 type Config struct {
-	Sources  []string        `yaml:"sources"` // order of preference; default: all known sources
-	Kinds    map[string]Kind `yaml:"kinds"`   // by kind; holds every known kind
-	Filters  Filters         `yaml:"filters"`
-	Process  Process         `yaml:"process"`
-	File     File            `yaml:"file"`
-	Audit    Audit           `yaml:"audit"`
-	SockDiag SockDiag        `yaml:"sockdiag"`
-	Inotify  Inotify         `yaml:"inotify"`
-	Privacy  Privacy         `yaml:"privacy"`
-	Output   Output          `yaml:"output"`
-	Spool    Spool           `yaml:"spool"`
-	Keep     Keep            `yaml:"keep"`
-	Metrics  Metrics         `yaml:"metrics"`
-	Limits   Limits          `yaml:"limits"`
-	Host     Host            `yaml:"host"`
-	Agent    Agent           `yaml:"agent"`
-	Shutdown Shutdown        `yaml:"shutdown"`
+	Sources   []string        `yaml:"sources"` // order of preference; default: all known sources
+	Kinds     map[string]Kind `yaml:"kinds"`   // by kind; holds every known kind
+	Filters   Filters         `yaml:"filters"`
+	Process   Process         `yaml:"process"`
+	File      File            `yaml:"file"`
+	Audit     Audit           `yaml:"audit"`
+	SockDiag  SockDiag        `yaml:"sockdiag"`
+	Inotify   Inotify         `yaml:"inotify"`
+	Privacy   Privacy         `yaml:"privacy"`
+	Output    Output          `yaml:"output"`
+	Spool     Spool           `yaml:"spool"`
+	Retention Retention       `yaml:"retention"`
+	Metrics   Metrics         `yaml:"metrics"`
+	Limits    Limits          `yaml:"limits"`
+	Host      Host            `yaml:"host"`
+	Agent     Agent           `yaml:"agent"`
+	Shutdown  Shutdown        `yaml:"shutdown"`
 }
 
 // Kind says whether one kind of event is wanted.
@@ -156,15 +156,12 @@ func (s Schema) Default() Config {
 			Paths: []string{}, Recursive: true, Hashes: []string{"sha256"},
 			MaxFileSize: 100 * MiB, Rate: 50 * MiB, Baseline: "/var/lib/sensor/baseline",
 		},
-		Process: Process{Env: []string{"LD_PRELOAD", "LD_LIBRARY_PATH"}},
-		Privacy: Privacy{Redact: RedactDefault},
-		Output:  defaultOutput(),
-		Spool:   Spool{Path: "/var/lib/sensor/spool", MaxBytes: GiB, MaxAge: 7 * day, Sync: SyncInterval, Full: FullOldest},
-		Keep: Keep{
-			By: KeepByPhases, Rollover: Rollover{Bytes: 50 * GiB, Age: 7 * day},
-			Warm: 7 * day, Cold: 30 * day, Frozen: 60 * day, Delete: 90 * day,
-		},
-		Metrics: Metrics{Interval: time.Minute},
+		Process:   Process{Env: []string{"LD_PRELOAD", "LD_LIBRARY_PATH"}},
+		Privacy:   Privacy{Redact: RedactDefault},
+		Output:    defaultOutput(),
+		Spool:     defaultSpool(),
+		Retention: defaultRetention(),
+		Metrics:   Metrics{Interval: time.Minute},
 		Limits: Limits{
 			ProcessTable: 32 * MiB,
 			Rings:        Rings{Critical: 8 * MiB, Bulk: 8 * MiB},

@@ -108,7 +108,7 @@ output:
     timeout: 1s
     dead_letter: /rejected
 spool: {path: "", max_bytes: 8MiB, max_age: 1m, sync: batch, full: newest}
-keep: {by: data_stream, rollover: {bytes: 1GiB, age: 1d}, warm: 0s, cold: 0s, frozen: 0s, delete: 30d, repository: r}
+retention: {by: data_stream, rollover: {bytes: 1GiB, age: 1d}, warm: 0s, cold: 0s, frozen: 0s, delete: 30d, repository: r}
 metrics: {listen: ":9478", interval: 0s}
 limits:
   process_table: 64MiB
@@ -144,7 +144,7 @@ shutdown: {grace: 0s}
 		},
 	}
 	want.Spool = Spool{MaxBytes: 8 * MiB, MaxAge: time.Minute, Sync: SyncBatch, Full: FullNewest}
-	want.Keep = Keep{By: KeepByDataStream, Rollover: Rollover{Bytes: GiB, Age: 24 * time.Hour}, Delete: 30 * 24 * time.Hour, Repository: "r"}
+	want.Retention = Retention{By: LifecycleDataStream, Rollover: Rollover{Bytes: GiB, Age: 24 * time.Hour}, Delete: 30 * 24 * time.Hour, Repository: "r"}
 	want.Metrics = Metrics{Listen: ":9478"}
 	want.Limits = Limits{
 		ProcessTable: 64 * MiB,

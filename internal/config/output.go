@@ -4,11 +4,8 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/url"
-	"path"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -57,56 +54,6 @@ type Bulk struct {
 	Linger time.Duration `yaml:"linger"` // how long it waits to be filled; default 1 s
 }
 
-// Spool configures what is kept until the search engine has it.
-type Spool struct {
-	Path     string        `yaml:"path"`      // directory; "": in memory alone; default /var/lib/sensor/spool
-	MaxBytes Size          `yaml:"max_bytes"` // default 1 GiB
-	MaxAge   time.Duration `yaml:"max_age"`   // default 168 h
-	Sync     Sync          `yaml:"sync"`      // default: interval
-	Full     Full          `yaml:"full"`      // default: oldest
-}
-
-// Keep says for how long the search engine keeps events, and how: `sensor setup` installs it. An age of 0 leaves its
-// phase out.
-type Keep struct {
-	By         Keeper        `yaml:"by"` // default: phases
-	Rollover   Rollover      `yaml:"rollover"`
-	Warm       time.Duration `yaml:"warm"`       // since the rollover; default 7 d
-	Cold       time.Duration `yaml:"cold"`       // default 30 d
-	Frozen     time.Duration `yaml:"frozen"`     // default 60 d; needs the repository
-	Delete     time.Duration `yaml:"delete"`     // default 90 d
-	Repository string        `yaml:"repository"` // of snapshots; default: none
-}
-
-// Rollover says when an index gives way to a new one; whichever is met first counts.
-type Rollover struct {
-	Bytes Size          `yaml:"bytes"` // of a primary shard; default 50 GiB
-	Age   time.Duration `yaml:"age"`   // default 7 d
-}
-
-// Keeper is who in the search engine keeps events for their time.
-type Keeper string
-
-// The keepers.
-const (
-	KeepByPhases     Keeper = "phases"      // index lifecycle management, or index state management in OpenSearch
-	KeepByDataStream Keeper = "data_stream" // the lifecycle of data streams, which knows keep.delete alone
-	KeepForEver      Keeper = "none"
-)
-
-// UnmarshalText accepts phases, data_stream and none.
-func (k *Keeper) UnmarshalText(text []byte) error {
-	return choose(k, text, "keeper", KeepByPhases, KeepByDataStream, KeepForEver)
-}
-
-const day = 24 * time.Hour
-
-// Metrics configures what the sensor tells of itself.
-type Metrics struct {
-	Listen   string        `yaml:"listen"`   // address of /metrics; default: none
-	Interval time.Duration `yaml:"interval"` // between two metric events; 0: none; default 60 s
-}
-
 func defaultOutput() Output {
 	return Output{
 		To:         Stdout,
@@ -119,43 +66,6 @@ func defaultOutput() Output {
 			Timeout: 90 * time.Second, DeadLetter: "/var/lib/sensor/rejected.ndjson",
 		},
 	}
-}
-
-// Sync is when what is spooled is forced to the disk.
-type Sync string
-
-// The policies.
-const (
-	SyncNever    Sync = "never"    // when the kernel likes
-	SyncInterval Sync = "interval" // once a second
-	SyncBatch    Sync = "batch"    // before a batch counts as taken
-)
-
-// UnmarshalText accepts never, interval and batch.
-func (s *Sync) UnmarshalText(text []byte) error {
-	return choose(s, text, "sync policy", SyncNever, SyncInterval, SyncBatch)
-}
-
-// Full is what goes when the spool is full.
-type Full string
-
-// What goes. Critical kinds go last in both.
-const (
-	FullOldest Full = "oldest"
-	FullNewest Full = "newest"
-)
-
-// UnmarshalText accepts oldest and newest.
-func (f *Full) UnmarshalText(text []byte) error {
-	return choose(f, text, "choice of what goes", FullOldest, FullNewest)
-}
-
-// Address is where to listen: of a port alone, on this host's loopback.
-func (m Metrics) Address() string {
-	if port, ok := strings.CutPrefix(m.Listen, ":"); ok {
-		return net.JoinHostPort("localhost", port)
-	}
-	return m.Listen
 }
 
 func (k *checker) output(o Output) {
@@ -225,40 +135,5 @@ func (k *checker) endpoint(key, text string) {
 		k.report(key, "%s is not the URL of a host (want e.g. https://host:9200)", quote(text))
 	case u.RawQuery != "" || u.Fragment != "":
 		k.report(key, "%s has more than a host and a path", quote(text))
-	}
-}
-
-func (k *checker) spool(s Spool) {
-	if s.Path != "" {
-		k.file("spool.path", s.Path)
-		if path.Clean(s.Path) == "/" {
-			k.report("spool.path", "a directory of its own is needed")
-		}
-	}
-	between(k, "spool.max_bytes", s.MaxBytes, 8*MiB, 16*1024*GiB)
-	between(k, "spool.max_age", s.MaxAge, time.Minute, 10*366*day)
-}
-
-func (k *checker) keep(c Keep) {
-	for _, age := range []struct {
-		key string
-		age time.Duration
-	}{{"rollover.age", c.Rollover.Age}, {"warm", c.Warm}, {"cold", c.Cold}, {"frozen", c.Frozen}, {"delete", c.Delete}} {
-		between(k, "keep."+age.key, age.age, 0, 100*366*day)
-		if age.age%time.Second != 0 {
-			k.report("keep."+age.key, "%v is not whole seconds", age.age)
-		}
-	}
-	between(k, "keep.rollover.bytes", c.Rollover.Bytes, 0, 1024*GiB)
-}
-
-func (k *checker) metrics(m Metrics) {
-	if m.Listen != "" {
-		if _, port, err := net.SplitHostPort(m.Listen); err != nil || port == "" {
-			k.report("metrics.listen", "%s is not an address (want e.g. localhost:9478, or :9478 for the same)", quote(m.Listen))
-		}
-	}
-	if m.Interval != 0 {
-		between(k, "metrics.interval", m.Interval, time.Second, 24*time.Hour)
 	}
 }

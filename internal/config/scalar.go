@@ -47,6 +47,8 @@ func scalarText(node ast.Node) (string, error) {
 	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 	case *ast.NullNode:
 		return "", errors.New("no value (leave the key out for its default)")
+	case *ast.MappingNode:
+		return "", errors.New("a mapping is not a single value (text with a colon needs quotes within braces or brackets)")
 	default:
 		return "", errors.New(describe(node) + " is not a single value")
 	}

@@ -161,16 +161,16 @@ type Enricher interface{ Enrich(*Event) }
 type Sink interface {
 	Name() string
 	// Write takes the first n events of the batch: they are delivered, or the
-	// sink keeps them and accounts for them itself (see [Keeper]). err is
+	// sink keeps them and accounts for them itself (see [Deferring]). err is
 	// non-nil if n is less than len(batch).
 	Write(ctx context.Context, batch []*Event) (n int, err error)
 	Close(ctx context.Context) error
 }
 
-// Keeper is a sink that has taken events before it has delivered them. It counts
+// Deferring is a sink that has taken events before it has delivered them. It counts
 // in the ledger itself what becomes of them.
-type Keeper interface {
+type Deferring interface {
 	Sink
-	// Keeps is there to tell such a sink from others.
-	Keeps()
+	// Defers is there to tell such a sink from others.
+	Defers()
 }

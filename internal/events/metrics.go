@@ -26,8 +26,8 @@ type QueueMetrics struct {
 type SpoolMetrics struct {
 	Events  int
 	Bytes   int64
-	Oldest  time.Time // when the oldest event happened; zero if there is none
-	OnDisk  bool      // false: in memory alone, for as long as the disk cannot be written too
+	Oldest  time.Time // when the oldest event was spooled; zero if there is none
+	OnDisk  bool      // false: in memory alone, for as long as the disk cannot be written to
 	Damaged uint64    // records that could not be read back
 }
 

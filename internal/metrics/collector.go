@@ -66,7 +66,7 @@ func newFamilies() families {
 
 		spoolEvents: gauge("sensor_spool_events", "Events that wait for the search engine."),
 		spoolBytes:  gauge("sensor_spool_bytes", "Room that these events take."),
-		spoolAge:    gauge("sensor_spool_oldest_age_seconds", "Time since the oldest event in the spool happened; 0 if there is none."),
+		spoolAge:    gauge("sensor_spool_oldest_age_seconds", "Time since the oldest event in the spool was put there; 0 if there is none."),
 		spoolOnDisk: gauge("sensor_spool_on_disk", "1 if the spool is on disk, 0 if it is in memory alone."),
 		damaged:     counter("sensor_spool_damaged_records_total", "Records of the spool that could not be read back."),
 

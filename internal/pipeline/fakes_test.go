@@ -95,7 +95,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, start: time.Now()}
 	r.Options = Options{
 		Log: slog.New(slog.NewTextHandler(&r.log, nil)), Ledger: &r.ledger, IDs: events.NewIDs("boot", "sensor"),
-		Keep:        func(*events.Event) bool { return true },
+		Wanted:      func(*events.Event) bool { return true },
 		QueueEvents: 1 << 16, QueueBytes: 1 << 40, Grace: grace,
 	}
 	return r

@@ -38,15 +38,15 @@ func TestReport(t *testing.T) {
 	})
 }
 
-// keeper is a sink that accounts for itself.
-type keeper struct {
+// deferring is a sink that accounts for itself.
+type deferring struct {
 	sink
 	ledger *events.Ledger
 }
 
-func (*keeper) Keeps() {}
+func (*deferring) Defers() {}
 
-func (k *keeper) Write(ctx context.Context, batch []*events.Event) (int, error) {
+func (k *deferring) Write(ctx context.Context, batch []*events.Event) (int, error) {
 	for _, e := range batch {
 		k.ledger.Spooled(e.Kind, 1)
 	}
@@ -54,10 +54,10 @@ func (k *keeper) Write(ctx context.Context, batch []*events.Event) (int, error) 
 }
 
 // What a sink keeps is not delivered yet; what it loses later is told in the stream.
-func TestKeeper(t *testing.T) {
+func TestDeferring(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		k := &keeper{ledger: &r.ledger}
+		k := &deferring{ledger: &r.ledger}
 		p := New(r.Options)
 		err := p.Run(t.Context(), &Plan{Sources: []events.Source{&source{name: "one", run: func(_ context.Context, emit func(*events.Event)) error {
 			emit(r.exec(0))

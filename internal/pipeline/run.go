@@ -23,8 +23,8 @@ type Options struct {
 	Ledger    *events.Ledger
 	IDs       events.IDs        // for the events that the sensor makes about itself
 	Enrichers []events.Enricher // in order
-	// Keep decides after enrichment which events are wanted. The others are counted as filtered.
-	Keep func(*events.Event) bool
+	// Wanted decides after enrichment which events are wanted. The others are counted as filtered.
+	Wanted func(*events.Event) bool
 	// Report makes an event about the sensor itself, one at each interval and one at the end. nil: none is told.
 	Report      func() *events.Event
 	ReportEvery time.Duration
@@ -182,7 +182,7 @@ func (p *Pipeline) emit(e *events.Event) {
 	for _, enricher := range p.options.Enrichers {
 		enricher.Enrich(e)
 	}
-	if !p.options.Keep(e) {
+	if !p.options.Wanted(e) {
 		p.options.Ledger.Filtered(e.Kind, 1)
 		return
 	}
@@ -210,7 +210,7 @@ func (p *Pipeline) number(e *events.Event) {
 // nothing left to do for the sources.
 func (p *Pipeline) write(ctx context.Context, sink events.Sink, stopSources func()) error {
 	batch := make([]*events.Event, 0, batchEvents)
-	_, keeps := sink.(events.Keeper)
+	_, defers := sink.(events.Deferring)
 	var failing, last bool
 	var closed error
 	for {
@@ -230,7 +230,7 @@ func (p *Pipeline) write(ctx context.Context, sink events.Sink, stopSources func
 		if err == nil && n < len(batch) {
 			err = io.ErrShortWrite
 		}
-		if !keeps {
+		if !defers {
 			for _, e := range batch[:n] {
 				p.options.Ledger.Delivered(e.Kind, 1)
 			}

@@ -102,7 +102,7 @@ func TestKeep(t *testing.T) {
 			enricher(func(e *events.Event) { e.Provider += "a" }),
 			enricher(func(e *events.Event) { e.Provider += "b" }),
 		}
-		r.Keep = func(e *events.Event) bool {
+		r.Wanted = func(e *events.Event) bool {
 			if !strings.HasSuffix(e.Provider, "ab") {
 				t.Errorf("enriched as %q, want ab", e.Provider)
 			}

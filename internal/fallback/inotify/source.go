@@ -38,7 +38,7 @@ type Options struct {
 	Paths []string
 	// Recursive is whether all below the directories is watched, or only what they hold.
 	Recursive bool
-	// Ignored are files that are never told of: those that the sensor itself writes.
+	// Ignored are files that are never told of, and directories with all below: those that the sensor itself writes.
 	// The baseline is one of them anyway.
 	Ignored []string
 	// Hashes of the content to tell, of those that Hashes lists.

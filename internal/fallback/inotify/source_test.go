@@ -99,11 +99,13 @@ func TestWriting(t *testing.T) {
 func TestIgnored(t *testing.T) {
 	dir := resolve(t.TempDir())
 	r := begin(t, []string{dir}, func(s *Source) {
-		s.options.Ignored = []string{filepath.Join(dir, "out")}
+		s.options.Ignored = []string{filepath.Join(dir, "out"), filepath.Join(dir, "spool")}
 		s.options.Baseline = filepath.Join(dir, "baseline")
 		s.timing.save = 10 * time.Millisecond
 	})
 	write(t, filepath.Join(dir, "out"), "")
+	must(t, os.Mkdir(filepath.Join(dir, "spool"), 0o700))
+	write(t, filepath.Join(dir, "spool", "segment"), "")
 	write(t, filepath.Join(dir, "seen"), "")
 	r.await("the baseline", func([]*events.Event) bool {
 		_, err := os.Stat(filepath.Join(dir, "baseline"))
