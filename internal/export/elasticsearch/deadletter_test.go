@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,6 +35,9 @@ func TestDeadLetterRotates(t *testing.T) {
 	d, err := openDeadLetter(path, 4096)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := mode(t, path); got != 0o600 {
+		t.Errorf("its mode is %v", got)
 	}
 	for i := range 1000 {
 		if err := d.write(400, "type", "reason", letter{index: "index", id: fmt.Sprint(i), document: []byte(`{"a":1}`)}); err != nil {
@@ -68,9 +72,12 @@ func TestDeadLetterHuge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
+	for n := range 3 {
 		if err := d.write(413, "", strings.Repeat("x", 1000), letter{}); err != nil {
 			t.Fatal(err)
+		}
+		if _, err := os.Stat(path + ".1"); (err == nil) != (n > 0) {
+			t.Errorf("after letter %d: %v", n+1, err)
 		}
 	}
 	if now, old := letters(t, path), letters(t, path+".1"); len(now) != 1 || len(old) != 1 {
@@ -109,6 +116,48 @@ func TestDeadLetterRefuses(t *testing.T) {
 	}
 	if mode(t, "/dev/full")&0o777 == 0o600 {
 		t.Error("/dev/full has lost its mode")
+	}
+}
+
+// A disk that is full takes no half letters, and the next one is whole again once there is room.
+func TestDeadLetterOnFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	runtime.LockOSThread() // for good: the thread has mounts of its own
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		t.Skipf("only root can mount: %v", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("test", dir, "tmpfs", 0, "size=16k"); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+	path := filepath.Join(dir, "dead")
+	d, err := openDeadLetter(path, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := 0
+	for d.failed.Load() < 3 {
+		if d.write(400, "", strings.Repeat("x", 1000), letter{}) == nil {
+			kept++
+		}
+	}
+	if list := letters(t, path); kept < 10 || len(list) != kept {
+		t.Errorf("%d letters of %d", len(list), kept)
+	}
+	if err := unix.Mount("test", dir, "tmpfs", unix.MS_REMOUNT, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.write(400, "", "", letter{}); err != nil {
+		t.Error(err)
+	}
+	if list := letters(t, path); len(list) != kept+1 {
+		t.Errorf("%d letters of %d", len(list), kept+1)
+	}
+	if err := d.close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -86,7 +86,7 @@ func TestAnswers(t *testing.T) {
 				if duplicate := test.name == "stored and then hung up"; (stats.Duplicate == 10) != duplicate {
 					t.Errorf("%d duplicates", stats.Duplicate)
 				}
-				if stats.Delivered != 10 || stats.InFlight != 0 || stats.Outage != nil || stats.Requests[200] == 0 {
+				if stats.Delivered != 10 || time.Since(stats.LastSuccess) > time.Second || stats.InFlight != 0 || stats.Outage != nil || stats.Requests[200] == 0 {
 					t.Errorf("%+v", stats)
 				}
 			})
@@ -129,6 +129,9 @@ func TestItems(t *testing.T) {
 				}
 				if (stats.Duplicate == 1) != (want == duplicate) {
 					t.Errorf("%d duplicates", stats.Duplicate)
+				}
+				if denied := status == 401 || status == 403; (w.renewals.Load() == 3) != denied {
+					t.Errorf("new credentials were looked for %d times", w.renewals.Load())
 				}
 				list := letters(t, w.dead)
 				if len(list) != int(10-kept) || len(w.losses) != len(list) {

@@ -191,7 +191,7 @@ func TestRolloverDoubles(t *testing.T) {
 			e.JSON(t, http.MethodPost, "/"+s.stream(events.KindExec)+"/_rollover", "", nil)
 		}
 		if got := e.Count(t, s.all(), ""); got != 2 {
-			t.Errorf("the engine has %d documents: docs/delivery.md says 2", got)
+			t.Errorf("the engine has %d documents: docs/elasticsearch.md says 2", got)
 		}
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -171,6 +172,8 @@ type world struct {
 	log    *logBuffer
 	dead   string
 
+	renewals atomic.Int32 // how often new credentials were looked for
+
 	mu     sync.Mutex
 	losses []events.Loss
 	made   uint64
@@ -222,7 +225,7 @@ func newWorld(t *testing.T, f *fakeEngine, change func(*Options)) *world {
 	if w.sink, err = newSink(o); err != nil {
 		t.Fatal(err)
 	}
-	w.sink.do, w.sink.renew = f.do, func() bool { return false }
+	w.sink.do, w.sink.renew = f.do, func() bool { w.renewals.Add(1); return false }
 	w.sink.start()
 	return w
 }

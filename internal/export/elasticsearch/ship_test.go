@@ -3,10 +3,12 @@
 package elasticsearch
 
 import (
+	"context"
 	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,6 +216,50 @@ func TestWriteDoesNotWait(t *testing.T) {
 		}
 		if balance := w.ledger.Read(); balance.Delivered["exec"] != 0 || w.sink.Stats().InFlight != 0 || w.log.count("has not taken all in time") != 1 {
 			t.Errorf("%s\n%s", balance, w.log)
+		}
+	})
+}
+
+// What is under way at the end goes back into the spool.
+func TestEndReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, &fakeEngine{script: func(f *fakeEngine, r *request, w http.ResponseWriter) bool { return f.hang(r, w) }}, nil)
+		w.write(events.KindExec, 10)
+		synctest.Wait()
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := w.sink.Close(ended); err != nil {
+			t.Fatal(err)
+		}
+		batch, err := w.spool.Next(t.Context(), 100, 1<<20)
+		if err != nil || len(batch.Entries) != 10 {
+			t.Fatalf("%v, %v", batch, err)
+		}
+		w.spool.Return(batch)
+		w.close(0)
+	})
+}
+
+// Huge events do not fill the memory, neither while they are written nor afterwards.
+func TestHugeEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		size := 3 << 20
+		w := newWorld(t, &fakeEngine{}, func(o *Options) {
+			o.Encode = func(b []byte, e *events.Event) []byte {
+				return append(append(append(b, '"'), strings.Repeat("x", size)...), '"')
+			}
+		})
+		for range 2 {
+			w.write(events.KindExec, 8)
+			if kept := cap(w.sink.buffer); kept > 12<<20 {
+				t.Errorf("%d bytes are kept", kept)
+			}
+		}
+		size = 1
+		w.write(events.KindExec, 1)
+		w.close(time.Minute)
+		if len(w.engine.stored) != 17 || len(w.engine.requests) < 8 {
+			t.Errorf("stored %d in %v", len(w.engine.stored), w.engine.sizes())
 		}
 	})
 }

@@ -84,7 +84,7 @@ func TestTLS(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca.PEM)
 	mutual := ca.serveTLS("127.0.0.1", later, &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool})
-	old := ca.serveTLS("127.0.0.1", later, &tls.Config{MaxVersion: tls.VersionTLS11})
+	old := ca.serveTLS("127.0.0.1", later, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
 	plain := serve(t, func(http.ResponseWriter, *http.Request) {})
 	caFile := file(t, "ca", ca.PEM)
 	cert, key := ca.issue("client-1", later)
@@ -97,7 +97,7 @@ func TestTLS(t *testing.T) {
 		want    string // in the error, or in the answer if there is none
 		fails   bool
 	}{
-		"own CA":               {Options{CAFile: caFile}, good.URL, "", false},
+		"own CA":               {Options{CAFile: caFile}, good.URL, "HTTP/1.1", false},
 		"system's CAs":         {Options{}, good.URL, "the authority that signed its certificate is not known here", true},
 		"another CA":           {Options{CAFile: file(t, "other", stranger.PEM)}, good.URL, "the authority that signed its certificate is not known here", true},
 		"believe all":          {Options{Insecure: true}, good.URL, "", false},
@@ -196,7 +196,7 @@ func TestRotation(t *testing.T) {
 			t.Errorf("%s", log)
 		}
 		replace(t, keyFile, key)
-		if got := string(asks(t, c).Body); got != "client-2" {
+		if got := string(asks(t, c).Body); got != "HTTP/1.1 client-2" {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -78,17 +78,18 @@ func leavesNothing(t *testing.T) {
 
 func noGoroutines(t *testing.T) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
+	await(t, "goroutines of connections end", func() bool {
 		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		if !bytes.Contains(stacks, []byte("persistConn")) {
-			return
-		}
+		return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("persistConn"))
+	})
+}
+
+func await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("goroutines are left:\n%s", stacks)
+			t.Fatalf("waited in vain: %s", what)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -208,9 +209,9 @@ func (a *authority) serveTLS(name string, ends time.Time, config *tls.Config) *h
 		a.t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		subject := ""
+		subject := r.Proto + " "
 		if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-			subject = r.TLS.PeerCertificates[0].Subject.CommonName
+			subject += r.TLS.PeerCertificates[0].Subject.CommonName
 		}
 		io.WriteString(w, subject)
 	}))
@@ -218,7 +219,7 @@ func (a *authority) serveTLS(name string, ends time.Time, config *tls.Config) *h
 		config = &tls.Config{}
 	}
 	config.Certificates = []tls.Certificate{pair}
-	server.TLS = config
+	server.TLS, server.EnableHTTP2 = config, true
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.StartTLS()
 	a.t.Cleanup(server.Close)

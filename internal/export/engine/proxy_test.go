@@ -50,9 +50,9 @@ func proxied(t *testing.T, ca, proxy string) (string, error) {
 func TestProxy(t *testing.T) {
 	ca := newAuthority(t)
 	engine := ca.serveTLS("engine.example", time.Now().Add(time.Hour), nil)
-	var asked []string
+	asked := make(chan string, 10)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.Method+" "+r.Host+" "+r.Header.Get("Proxy-Authorization"))
+		asked <- r.Method + " " + r.Host + " " + r.Header.Get("Proxy-Authorization")
 		to, err := net.Dial("tcp", engine.Listener.Addr().String())
 		if err != nil {
 			t.Error(err)
@@ -76,11 +76,11 @@ func TestProxy(t *testing.T) {
 	defer proxy.Close()
 	caFile := file(t, "ca", ca.PEM)
 	withUser := strings.Replace(proxy.URL, "http://", "http://user:"+secret+"@", 1)
-	if out, err := proxied(t, caFile, withUser); err != nil || out != "" {
+	if out, err := proxied(t, caFile, withUser); err != nil || out != "HTTP/1.1 " {
 		t.Errorf("got %q, %v", out, err)
 	}
-	if len(asked) != 1 || !strings.HasPrefix(asked[0], "CONNECT engine.example:443 Basic ") {
-		t.Errorf("the proxy was asked %q", asked)
+	if n, got := len(asked), <-asked; n != 1 || !strings.HasPrefix(got, "CONNECT engine.example:443 Basic ") {
+		t.Errorf("the proxy was asked %d times, %q", n, got)
 	}
 	withUser = strings.Replace("http://"+closedAddress(t), "http://", "http://user:"+secret+"@", 1)
 	if out, err := proxied(t, caFile, withUser); err == nil || !strings.Contains(out, "nobody listens there") {
