@@ -6,13 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // AnswerError is an answer that is not the wanted one.
 type AnswerError struct {
 	Host         string
 	Status       int
-	Type, Reason string // the engine's own words; "" if whoever answered has none
+	Type, Reason string // the engine's own words, causes included; "" if whoever answered has none
 }
 
 func (e *AnswerError) Error() string {
@@ -35,12 +36,9 @@ func NewAnswerError(response *Response) *AnswerError {
 	if json.Unmarshal(response.Body, &body) != nil {
 		return e
 	}
-	var fault struct {
-		Type   string `json:"type"`
-		Reason string `json:"reason"`
-	}
-	if json.Unmarshal(body.Error, &fault) == nil {
-		e.Type, e.Reason = cut(fault.Type), cut(fault.Reason)
+	var top cause
+	if json.Unmarshal(body.Error, &top) == nil {
+		e.Type, e.Reason = cut(top.Type), cut(top.reasons())
 		return e
 	}
 	var text string // as OpenSearch and proxies have it
@@ -50,11 +48,34 @@ func NewAnswerError(response *Response) *AnswerError {
 	return e
 }
 
-// cut bounds what whoever answers can have us log.
+// A cause is what an engine says went wrong, above what that came from.
+type cause struct {
+	Type   string `json:"type"`
+	Reason string `json:"reason"`
+	Cause  *cause `json:"caused_by"`
+}
+
+// reasons of all causes, from the top to the bottom. One below the top without a reason is named by its type.
+func (c *cause) reasons() string {
+	var reasons []string
+	for next := c; next != nil; next = next.Cause {
+		reason := next.Reason
+		if reason == "" && next != c {
+			reason = next.Type
+		}
+		if reason != "" {
+			reasons = append(reasons, reason)
+		}
+	}
+	return strings.Join(reasons, ": ")
+}
+
+// cut bounds what whoever answers can have us log: one line of whole characters.
 func cut(text string) string {
-	const most = 512
+	const most = 512 // bytes
+	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > most {
-		return text[:most] + "..."
+		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
 	return text
 }

@@ -95,11 +95,15 @@ func TestAnswerError(t *testing.T) {
 		`{"error":{"type":"a"}}`:                           "400 Bad Request: a",
 		`{"error":"b"}`:                                    "400 Bad Request: b",
 		`{"error":[1]}`:                                    "400 Bad Request",
-		`{"error":{"reason":"` + long + `"}}`:              "400 Bad Request: " + long[:512] + "...",
-		`{}`:                                               "400 Bad Request",
-		`null`:                                             "400 Bad Request",
-		`<html>` + long:                                    "400 Bad Request",
-		``:                                                 "400 Bad Request",
+		`{"error":{"type":"a","reason":"b","caused_by":{"type":"c","reason":"d","caused_by":{"type":"e"}}}}`: "400 Bad Request: a: b: d: e",
+		`{"error":{"type":"a","caused_by":{"reason":"b"}}}`:                                                  "400 Bad Request: a: b",
+		`{"error":"b\n\tc"}`:                             "400 Bad Request: b c",
+		`{"error":"x` + strings.Repeat("é", 1000) + `"}`: "400 Bad Request: x" + strings.Repeat("é", 255) + "...",
+		`{"error":{"reason":"` + long + `"}}`:            "400 Bad Request: " + long[:512] + "...",
+		`{}`:                                             "400 Bad Request",
+		`null`:                                           "400 Bad Request",
+		`<html>` + long:                                  "400 Bad Request",
+		``:                                               "400 Bad Request",
 	} {
 		err := NewAnswerError(&Response{Host: "http://a", Status: 400, Body: []byte(body)})
 		if got := err.Error(); got != "ask http://a: it answers "+want {
