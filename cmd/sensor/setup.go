@@ -117,7 +117,7 @@ func namedTarget(name string) (setup.Target, error) {
 
 func lifecycle(r config.Retention) setup.Lifecycle {
 	return setup.Lifecycle{
-		By:           setup.Keeper(r.By),
+		By:           setup.By(r.By),
 		RolloverSize: int64(r.Rollover.Bytes), RolloverAge: r.Rollover.Age,
 		Warm: r.Warm, Cold: r.Cold, Frozen: r.Frozen, Delete: r.Delete,
 		Repository: r.Repository,

@@ -40,7 +40,7 @@ func install(t *testing.T, e *enginetest.Engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := setup.Plan(target, setup.Options{DatasetPrefix: prefix, Lifecycle: setup.Lifecycle{By: setup.DataStream, Delete: 24 * time.Hour}})
+	plan, err := setup.Plan(target, setup.Options{DatasetPrefix: prefix, Lifecycle: setup.Lifecycle{By: setup.ByDataStream, Delete: 24 * time.Hour}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,8 @@ package setup
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"sensor/internal/export/engine"
 )
@@ -15,22 +13,6 @@ import (
 // Client sends requests to the engine, as [engine.Client] does.
 type Client interface {
 	Do(ctx context.Context, method, path string, header http.Header, body []byte) (*engine.Response, error)
-}
-
-// Error is an answer of the engine that is none of those that were expected.
-type Error struct {
-	What   string // what was to be done: "install index template logs-sensor.process"
-	Status int    // of HTTP
-	Reason string // in the engine's words
-	Needs  string // the right that is missing; "" if it is none, or unknown
-}
-
-func (e *Error) Error() string {
-	text := fmt.Sprintf("%s: the engine answers %d: %s", e.What, e.Status, e.Reason)
-	if e.Needs != "" {
-		text += " (needs " + e.Needs + ")"
-	}
-	return text
 }
 
 // A rights names what a user of the engine has to be allowed to.
@@ -51,7 +33,7 @@ type session struct {
 }
 
 // ask sends one request about a kind of resource, with a body unless it is nil. A status that is neither success nor 404
-// is an [*Error].
+// is an [*engine.AnswerError].
 func (s session) ask(ctx context.Context, kind Kind, what, method, path string, body []byte) (*engine.Response, error) {
 	var header http.Header
 	if body != nil {
@@ -67,51 +49,16 @@ func (s session) ask(ctx context.Context, kind Kind, what, method, path string, 
 	return response, nil
 }
 
-func (s session) refused(kind Kind, what string, response *engine.Response) *Error {
-	e := &Error{What: what, Status: response.Status, Reason: reason(response.Body)}
-	if response.Status == http.StatusForbidden {
-		e.Needs = needed[kind].elasticsearch
-		if s.target.Product == engine.OpenSearch {
-			e.Needs = needed[kind].openSearch
-		}
+// refused is what to say of an answer that is none of those that were expected: an [*engine.AnswerError], with the right that
+// may be missing.
+func (s session) refused(kind Kind, what string, response *engine.Response) error {
+	err := fmt.Errorf("%s: %w", what, engine.NewAnswerError(response))
+	right := needed[kind].elasticsearch
+	if s.target.Product == engine.OpenSearch {
+		right = needed[kind].openSearch
 	}
-	return e
-}
-
-// reason is what an answer says went wrong, with the cause at the bottom of it.
-func reason(answer []byte) string {
-	type cause struct {
-		Type, Reason string
-		Cause        json.RawMessage `json:"caused_by"`
+	if response.Status == http.StatusForbidden && right != "" {
+		return fmt.Errorf("%w (needs %s)", err, right)
 	}
-	var a struct{ Error json.RawMessage }
-	if json.Unmarshal(answer, &a) != nil || len(a.Error) == 0 {
-		return short(string(answer))
-	}
-	var text string
-	if json.Unmarshal(a.Error, &text) == nil {
-		return short(text)
-	}
-	var parts []string
-	for next := a.Error; len(next) > 0 && len(parts) < 8; {
-		var c cause
-		if json.Unmarshal(next, &c) != nil {
-			break
-		}
-		if c.Reason == "" {
-			c.Reason = c.Type
-		}
-		parts = append(parts, short(c.Reason))
-		next = c.Cause
-	}
-	return strings.Join(parts, ": ")
-}
-
-// short is a text of somebody else's in one line that can be read.
-func short(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > 500 {
-		text = strings.ToValidUTF8(text[:500], "") + "..."
-	}
-	return text
+	return err
 }

@@ -5,6 +5,7 @@ package setup
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -154,7 +155,7 @@ func unwrap(r Resource, answer []byte) (installed object, revision string, err e
 	case r.Kind == KindPipeline && byName[r.Name] != nil:
 		return byName[r.Name], "", nil
 	}
-	return nil, "", fmt.Errorf("the answer has none: %s", short(string(answer)))
+	return nil, "", errors.New("the answer has none")
 }
 
 // marked tells whether a resource says that it is ours, and of which version.

@@ -246,25 +246,25 @@ func TestRefusals(t *testing.T) {
 		body, want      string
 	}{
 		"no right to read": {"elasticsearch-9.1.0", "GET /_ilm/policy/logs-sensor@lifecycle", 403, denied,
-			"read lifecycle policy logs-sensor@lifecycle: the engine answers 403: action [cluster:admin/x] is unauthorized for user [u] (needs the cluster privilege manage_ilm)"},
+			"read lifecycle policy logs-sensor@lifecycle: ask http://a: it answers 403 Forbidden: security_exception: action [cluster:admin/x] is unauthorized for user [u] (needs the cluster privilege manage_ilm)"},
 		"no right to list": {"opensearch-3.1.0", "GET /_index_template", 403, denied,
-			"read index templates: the engine answers 403: action [cluster:admin/x] is unauthorized for user [u] (needs the cluster permission indices:admin/index_template/*)"},
+			"read index templates: ask http://a: it answers 403 Forbidden: security_exception: action [cluster:admin/x] is unauthorized for user [u] (needs the cluster permission indices:admin/index_template/*)"},
 		"no right to write": {"opensearch-3.1.0", "PUT /_ingest/pipeline/logs-sensor@ingested", 403, denied,
-			"install ingest pipeline logs-sensor@ingested: the engine answers 403: action [cluster:admin/x] is unauthorized for user [u] (needs the cluster permission cluster:admin/ingest/pipeline/*)"},
+			"install ingest pipeline logs-sensor@ingested: ask http://a: it answers 403 Forbidden: security_exception: action [cluster:admin/x] is unauthorized for user [u] (needs the cluster permission cluster:admin/ingest/pipeline/*)"},
 		"a template that is wrong": {"elasticsearch-9.1.0", "PUT /_index_template/logs-sensor.audit", 400,
 			`{"error":{"type":"illegal_argument_exception","reason":"is invalid","caused_by":{"type":"a","reason":"of composition","caused_by":{"type":"b"}}},"status":400}`,
-			"install index template logs-sensor.audit: the engine answers 400: is invalid: of composition: b"},
+			"install index template logs-sensor.audit: ask http://a: it answers 400 Bad Request: illegal_argument_exception: is invalid: of composition: b"},
 		"no handler": {"elasticsearch-9.1.0", "PUT /_ilm/policy/logs-sensor@lifecycle", 400, `{"error":"no handler found for uri"}`,
-			"install lifecycle policy logs-sensor@lifecycle: the engine answers 400: no handler found for uri"},
+			"install lifecycle policy logs-sensor@lifecycle: ask http://a: it answers 400 Bad Request: no handler found for uri"},
 		"a proxy": {"elasticsearch-9.1.0", "PUT /_index_template/logs-sensor.audit", 404, "<html>\n<p>not here</p>",
-			"install index template logs-sensor.audit: the engine answers 404: <html> <p>not here</p>"},
+			"install index template logs-sensor.audit: ask http://a: it answers 404 Not Found"},
 		"an answer of another form": {"elasticsearch-9.1.0", "GET /_component_template/logs-sensor@custom", 200, `{"component_templates":[]}`,
-			`read component template logs-sensor@custom: the answer has none: {"component_templates":[]}`},
+			"read component template logs-sensor@custom: the answer has none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := plan(t, target(t, test.engine), nil)
 			e := newFakeEngine()
-			e.answers[test.request] = engine.Response{Status: test.status, Body: []byte(test.body)}
+			e.answers[test.request] = engine.Response{Host: "http://a", Status: test.status, Body: []byte(test.body)}
 			c, err := Compare(t.Context(), e, p)
 			if err == nil {
 				err = c.Apply(t.Context(), e, io.Discard, false)
@@ -272,9 +272,9 @@ func TestRefusals(t *testing.T) {
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
-			var refused *Error
+			var refused *engine.AnswerError
 			if test.status >= 300 && (!errors.As(err, &refused) || refused.Status != test.status) {
-				t.Errorf("%T is no *Error of that status", err)
+				t.Errorf("%T has no answer of that status", err)
 			}
 		})
 	}

@@ -14,7 +14,7 @@ import (
 
 // Lifecycle says how long data are kept, and how.
 type Lifecycle struct {
-	By Keeper
+	By By
 
 	// By phases. An index that is written to gives way to a new one when one of the two is reached; zero is never.
 	RolloverSize int64 // bytes of a primary shard
@@ -26,39 +26,34 @@ type Lifecycle struct {
 	Repository string // of snapshots; "": none
 }
 
-// Keeper is who keeps the data for as long as they are wanted.
-type Keeper string
+// By is what the engine keeps data with for as long as they are wanted.
+type By string
 
-// The keepers.
+// What there is.
 const (
-	Phases     Keeper = "phases"      // a policy with phases: ILM, or ISM in OpenSearch
-	DataStream Keeper = "data_stream" // the data stream's own lifecycle, which knows Delete alone
-	NoKeeper   Keeper = "none"        // nobody: data stay until somebody deletes them
+	ByPhases     By = "phases"      // a policy with phases: ILM, or ISM in OpenSearch
+	ByDataStream By = "data_stream" // the data stream's own lifecycle, which knows Delete alone
+	ByNothing    By = "none"        // data stay until somebody deletes them
 )
 
 const day = 24 * time.Hour
 
-// DefaultLifecycle keeps 90 days.
-func DefaultLifecycle() Lifecycle {
-	return Lifecycle{
-		By:           Phases,
-		RolloverSize: 50 << 30, RolloverAge: 7 * day,
-		Warm: 7 * day, Cold: 30 * day, Frozen: 60 * day, Delete: 90 * day,
-	}
-}
+// dataStreamSize is when an index gives way to a new one if data streams keep the data themselves, in bytes.
+const dataStreamSize = 50 << 30
 
+// check finds what no policy can have. The sensor's configuration is held to the same rules, and to limits beside them.
 func (l Lifecycle) check() error {
 	var errs []error
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	switch l.By {
-	case Phases, DataStream, NoKeeper:
+	case ByPhases, ByDataStream, ByNothing:
 	default:
-		fail("lifecycle %q: want %s, %s or %s", l.By, Phases, DataStream, NoKeeper)
+		fail("lifecycle %q: want %s, %s or %s", l.By, ByPhases, ByDataStream, ByNothing)
 	}
 	if l.RolloverSize < 0 || l.RolloverSize%(1<<20) != 0 {
 		fail("rollover size %d: want whole MiB", l.RolloverSize)
 	}
-	if l.By == Phases && l.RolloverSize == 0 && l.RolloverAge == 0 {
+	if l.By == ByPhases && l.RolloverSize == 0 && l.RolloverAge == 0 {
 		fail("rollover: want a size or an age, or no phase ever begins")
 	}
 	var before string
@@ -71,7 +66,7 @@ func (l Lifecycle) check() error {
 			fail("%s %v: want whole seconds, or 0", phase.name, phase.begin)
 			continue
 		}
-		if phase.begin == 0 || phase.name == "rollover age" || phase.name == "frozen" && l.Repository == "" {
+		if l.By != ByPhases || phase.begin == 0 || phase.name == "rollover age" || phase.name == "frozen" && l.Repository == "" {
 			continue
 		}
 		if phase.begin <= last {
@@ -89,12 +84,15 @@ func (l Lifecycle) check() error {
 func (p *Planned) lifecycle(n names) {
 	l, t := p.Options.Lifecycle, p.Target
 	switch {
-	case l.By == Phases && !t.Policies && t.Retention:
+	case l.By == ByPhases && !t.Policies && t.Retention:
 		p.note("lifecycle: this engine has no policies; its data streams keep the data themselves, with a deletion alone")
-	case l.By == DataStream && !t.Retention && t.Policies:
+	case l.By == ByDataStream && !t.Retention && t.Policies:
 		p.note("lifecycle: this engine has no data stream lifecycle; a policy does it, with a rollover and a deletion alone")
 		p.Options.Lifecycle.Warm, p.Options.Lifecycle.Cold, p.Options.Lifecycle.Frozen = 0, 0, 0
-	case l.By != NoKeeper && !t.Policies && !t.Retention:
+		if l.RolloverSize == 0 && l.RolloverAge == 0 {
+			p.Options.Lifecycle.RolloverSize = dataStreamSize
+		}
+	case l.By != ByNothing && !t.Policies && !t.Retention:
 		p.note("lifecycle: this engine has none: data stay until somebody deletes them")
 	}
 	if !p.byPolicy() {
@@ -117,13 +115,13 @@ func (p *Planned) lifecycle(n names) {
 // byPolicy tells whether a policy keeps the data, with ILM or ISM.
 func (p *Planned) byPolicy() bool {
 	by := p.Options.Lifecycle.By
-	return p.Target.Policies && (by == Phases || by == DataStream && !p.Target.Retention)
+	return p.Target.Policies && (by == ByPhases || by == ByDataStream && !p.Target.Retention)
 }
 
 // byRetention tells whether the data streams keep the data themselves.
 func (p *Planned) byRetention() bool {
 	by := p.Options.Lifecycle.By
-	return p.Target.Retention && (by == DataStream || by == Phases && !p.Target.Policies)
+	return p.Target.Retention && (by == ByDataStream || by == ByPhases && !p.Target.Policies)
 }
 
 // retention is the lifecycle of a data stream. When an index gives way to a new one is the engine's own business.

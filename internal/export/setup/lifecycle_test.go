@@ -131,10 +131,19 @@ func checkISM(policy *ismPolicy) error {
 	return nil
 }
 
+// defaultLifecycle is the one of the sensor's configuration.
+func defaultLifecycle() Lifecycle {
+	return Lifecycle{
+		By:           ByPhases,
+		RolloverSize: 50 << 30, RolloverAge: 7 * day,
+		Warm: 7 * day, Cold: 30 * day, Frozen: 60 * day, Delete: 90 * day,
+	}
+}
+
 // lifecycles are those with and without each phase and with and without a repository.
 func lifecycles() (list []Lifecycle) {
 	for without := range 1 << 5 {
-		l := DefaultLifecycle()
+		l := defaultLifecycle()
 		for i, age := range []*time.Duration{&l.Warm, &l.Cold, &l.Frozen, &l.Delete} {
 			if without>>i&1 != 0 {
 				*age = 0
@@ -172,7 +181,7 @@ func TestPolicies(t *testing.T) {
 
 // TestPoliciesBeforeElasticsearch asks Elasticsearch's own programs about the smallest policy and the largest.
 func TestPoliciesBeforeElasticsearch(t *testing.T) {
-	smallest, largest := DefaultLifecycle(), DefaultLifecycle()
+	smallest, largest := defaultLifecycle(), defaultLifecycle()
 	smallest.Warm, smallest.Cold, smallest.Frozen, smallest.Delete = 0, 0, 0, 0
 	largest.Repository = "backup"
 	for _, l := range []Lifecycle{smallest, largest} {
@@ -206,7 +215,7 @@ func TestChecksOfPolicies(t *testing.T) {
 		"a state left out":       func(p *ismPolicy) { p.Policy.States = slices.Delete(p.Policy.States, 1, 2) },
 		"ages that fall":         func(p *ismPolicy) { p.Policy.States[2].Transitions[0].Conditions["min_rollover_age"] = "1d" },
 	} {
-		p := states(names{"logs-sensor"}, DefaultLifecycle())
+		p := states(names{"logs-sensor"}, defaultLifecycle())
 		change(p)
 		if err := checkISM(p); err == nil {
 			t.Errorf("%s is not found", name)
@@ -228,13 +237,14 @@ func TestLifecycleFaults(t *testing.T) {
 		"negative":                         {func(l *Lifecycle) { l.Warm = -day }, "warm -24h0m0s: want whole seconds, or 0"},
 		"a fraction":                       {func(l *Lifecycle) { l.RolloverAge = 1500 * time.Millisecond }, "rollover age 1.5s: want whole seconds, or 0"},
 		"no rollover":                      {func(l *Lifecycle) { l.RolloverAge, l.RolloverSize = 0, 0 }, "rollover: want a size or an age, or no phase ever begins"},
-		"no rollover by data streams":      {func(l *Lifecycle) { l.RolloverAge, l.RolloverSize, l.By = 0, 0, DataStream }, ""},
+		"no rollover by data streams":      {func(l *Lifecycle) { l.RolloverAge, l.RolloverSize, l.By = 0, 0, ByDataStream }, ""},
 		"a rollover size":                  {func(l *Lifecycle) { l.RolloverSize = 1000 }, "rollover size 1000: want whole MiB"},
-		"another keeper":                   {func(l *Lifecycle) { l.By = "ilm" }, `lifecycle "ilm": want phases, data_stream or none`},
+		"any order by data streams":        {func(l *Lifecycle) { l.Cold, l.By = time.Hour, ByDataStream }, ""},
+		"another lifecycle":                {func(l *Lifecycle) { l.By = "ilm" }, `lifecycle "ilm": want phases, data_stream or none`},
 		"a repository's name":              {func(l *Lifecycle) { l.Repository = "a b" }, `repository "a b": no name of a repository`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := DefaultLifecycle()
+			l := defaultLifecycle()
 			test.change(&l)
 			_, err := Plan(target(t, "elasticsearch-9.1.0"), Options{DatasetPrefix: "sensor", Lifecycle: l})
 			if got := fmt.Sprint(err); got != test.want && (err != nil || test.want != "") {
@@ -244,9 +254,19 @@ func TestLifecycleFaults(t *testing.T) {
 	}
 }
 
+// TestNoRolloverByDataStream: where a policy stands in for data streams, it has their rollover if none is asked for.
+func TestNoRolloverByDataStream(t *testing.T) {
+	p := plan(t, target(t, "opensearch-3.1.0"), func(o *Options) {
+		o.Lifecycle = Lifecycle{By: ByDataStream, Delete: day}
+	})
+	if text := string(p.Resources[0].JSON()); !strings.Contains(text, `"rollover": {"min_primary_shard_size": "50gb"}`) {
+		t.Errorf("the policy is\n%s", text)
+	}
+}
+
 func TestPrefixFaults(t *testing.T) {
 	for _, prefix := range []string{"", "Sensor", "a-b", "a*", "a/b", "a b"} {
-		if _, err := Plan(target(t, "elasticsearch-9.1.0"), Options{DatasetPrefix: prefix, Lifecycle: DefaultLifecycle()}); err == nil {
+		if _, err := Plan(target(t, "elasticsearch-9.1.0"), Options{DatasetPrefix: prefix, Lifecycle: defaultLifecycle()}); err == nil {
 			t.Errorf("%q is taken", prefix)
 		}
 	}

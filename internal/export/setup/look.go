@@ -48,7 +48,7 @@ func (s session) hasType(ctx context.Context, name string) (bool, error) {
 // takes tells whether the engine takes a request: one that lacks what it takes for that refuses it as wrong.
 func (s session) takes(ctx context.Context, kind Kind, what, method, path string, body []byte) (bool, error) {
 	_, err := s.ask(ctx, kind, what, method, path, body)
-	if e := (*Error)(nil); errors.As(err, &e) && (e.Status == http.StatusBadRequest || e.Status == http.StatusMethodNotAllowed) {
+	if e := (*engine.AnswerError)(nil); errors.As(err, &e) && (e.Status == http.StatusBadRequest || e.Status == http.StatusMethodNotAllowed) {
 		return false, nil
 	}
 	return err == nil, err

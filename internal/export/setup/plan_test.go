@@ -4,6 +4,8 @@ package setup
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,7 +34,7 @@ func target(t *testing.T, name string) Target {
 
 func plan(t *testing.T, target Target, change func(*Options)) *Planned {
 	t.Helper()
-	o := Options{DatasetPrefix: "sensor", Lifecycle: DefaultLifecycle()}
+	o := Options{DatasetPrefix: "sensor", Lifecycle: defaultLifecycle()}
 	if change != nil {
 		change(&o)
 	}
@@ -43,14 +45,16 @@ func plan(t *testing.T, target Target, change func(*Options)) *Planned {
 	return p
 }
 
-// TestPlans holds what --print shows to golden files.
+// TestPlans holds what --print shows to golden files, and all of them to the version.
 func TestPlans(t *testing.T) {
+	all := sha256.New()
 	golden := func(name string, p *Planned) {
+		var got bytes.Buffer
+		if err := p.Print(&got); err != nil {
+			t.Fatal(err)
+		}
+		all.Write(got.Bytes())
 		t.Run(name, func(t *testing.T) {
-			var got bytes.Buffer
-			if err := p.Print(&got); err != nil {
-				t.Fatal(err)
-			}
 			file := filepath.Join("testdata", name+".txt")
 			if *update {
 				if err := os.WriteFile(file, got.Bytes(), 0o644); err != nil {
@@ -74,11 +78,12 @@ func TestPlans(t *testing.T) {
 		p.Resources = slices.DeleteFunc(p.Resources, func(r Resource) bool { return strings.HasSuffix(r.Name, "@mappings") })
 		return p
 	}
-	golden("elasticsearch-8.14.1-data-stream", rest(plan(t, target(t, "elasticsearch-8.14.1"), func(o *Options) { o.Lifecycle.By = DataStream })))
-	golden("opensearch-2.19.1-data-stream", rest(plan(t, target(t, "opensearch-2.19.1"), func(o *Options) { o.Lifecycle.By = DataStream })))
+	golden("elasticsearch-8.14.1-data-stream", rest(plan(t, target(t, "elasticsearch-8.14.1"), func(o *Options) { o.Lifecycle.By = ByDataStream })))
+	golden("opensearch-2.19.1-data-stream", rest(plan(t, target(t, "opensearch-2.19.1"), func(o *Options) { o.Lifecycle.By = ByDataStream })))
 	golden("elasticsearch-8.14.1-repository", rest(plan(t, target(t, "elasticsearch-8.14.1"), func(o *Options) { o.Lifecycle.Repository = "backup" })))
 	golden("opensearch-2.19.1-repository", rest(plan(t, target(t, "opensearch-2.19.1"), func(o *Options) { o.Lifecycle.Repository = "backup" })))
 	golden("elasticsearch-8.17.0-endpoint", rest(plan(t, target(t, "elasticsearch-8.17.0"), func(o *Options) {
-		o.DatasetPrefix, o.Lifecycle.By = "endpoint.events", NoKeeper
+		o.DatasetPrefix, o.Lifecycle.By = "endpoint.events", ByNothing
 	})))
+	t.Run("version", func(t *testing.T) { checkVersion(t, hex.EncodeToString(all.Sum(nil))) })
 }

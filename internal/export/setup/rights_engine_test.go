@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"sensor/internal/export/engine"
@@ -26,8 +27,8 @@ func TestRights(t *testing.T) {
 	for _, lacking := range all[:2] {
 		t.Run("without "+lacking, func(t *testing.T) {
 			err := e.setupWith(t, running.URL, slices.DeleteFunc(slices.Clone(all), func(right string) bool { return right == lacking }))
-			var refused *Error
-			if !errors.As(err, &refused) || refused.Status != http.StatusForbidden || refused.Needs != "the cluster privilege "+lacking {
+			var refused *engine.AnswerError
+			if !errors.As(err, &refused) || refused.Status != http.StatusForbidden || !strings.HasSuffix(err.Error(), " (needs the cluster privilege "+lacking+")") {
 				t.Errorf("error: %v", err)
 			}
 		})

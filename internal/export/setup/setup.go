@@ -3,7 +3,7 @@
 // Package setup makes, shows and installs what a search engine has to know before events come: mappings, the
 // ingest pipeline, index templates, and how long data are kept; and dashboards.
 //
-// [Plan] makes the resources, [Compare] finds out how they differ from those that are installed, [Apply] installs.
+// [Plan] makes the resources, [Compare] finds out how they differ from those that are installed, [Comparison.Apply] installs.
 package setup
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 // Version of the resources. It grows with every change of what is installed: what a newer sensor has installed is
-// left alone.
+// left alone. testdata/versions.txt says which versions are released.
 const Version = 1
 
 // owner marks what this package has made.
