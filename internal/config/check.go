@@ -31,6 +31,7 @@ func (s Schema) check(c Config) []*Error {
 	k.inotify(c.Inotify, s.Hashes)
 	k.output(c.Output)
 	k.spool(c.Spool)
+	k.ownSpool(c)
 	k.retention(c.Retention)
 	k.metrics(c.Metrics)
 	k.limits(c.Limits)
@@ -142,7 +143,7 @@ func (k *checker) dataStream(d DataStream) {
 
 // streamName holds a part of a data stream's name to the rules of Elasticsearch.
 func (k *checker) streamName(key, name string, maxBytes int) {
-	const forbidden = `\/*?"<>| ,#:-`
+	const forbidden = `\/*?"<>| ,#:-%`
 	switch {
 	case name == "":
 		k.report(key, "the name is empty")

@@ -4,7 +4,6 @@ package config
 
 import (
 	"net"
-	"strings"
 	"time"
 )
 
@@ -16,7 +15,8 @@ type Metrics struct {
 
 // Address is where to listen: of a port alone, on this host's loopback.
 func (m Metrics) Address() string {
-	if port, ok := strings.CutPrefix(m.Listen, ":"); ok {
+	host, port, err := net.SplitHostPort(m.Listen)
+	if err == nil && host == "" { // also [], which would be everywhere
 		return net.JoinHostPort("localhost", port)
 	}
 	return m.Listen

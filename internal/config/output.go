@@ -92,10 +92,7 @@ func (k *checker) output(o Output) {
 
 func (k *checker) elasticsearch(e Elasticsearch) {
 	const at = "output.elasticsearch."
-	k.twice(at+"hosts", e.Hosts)
-	for i, host := range e.Hosts {
-		k.endpoint(fmt.Sprintf("%shosts[%d]", at, i), host)
-	}
+	k.hosts(at+"hosts", e.Hosts)
 	for _, file := range []struct{ key, name string }{
 		{"api_key_file", e.APIKeyFile}, {"password_file", e.PasswordFile}, {"ca_file", e.CAFile},
 		{"certificate_file", e.CertificateFile}, {"key_file", e.KeyFile}, {"dead_letter", e.DeadLetter},
@@ -123,17 +120,22 @@ func (k *checker) elasticsearch(e Elasticsearch) {
 	between(k, at+"timeout", e.Timeout, time.Second, time.Hour)
 }
 
-// endpoint holds a host to a URL without secrets.
-func (k *checker) endpoint(key, text string) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil: // its text may hold a password
-		k.report(key, "not a URL (want e.g. https://host:9200)")
-	case u.User != nil:
-		k.report(key, "a name or a password in a URL would be seen by others; use username and password_file")
-	case !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Hostname() == "":
-		k.report(key, "%s is not the URL of a host (want e.g. https://host:9200)", quote(text))
-	case u.RawQuery != "" || u.Fragment != "":
-		k.report(key, "%s has more than a host and a path", quote(text))
+// hosts holds each to a URL without secrets. What is wrong may hold one, and is not shown.
+func (k *checker) hosts(key string, hosts []string) {
+	seen := map[string]bool{}
+	for i, text := range hosts {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		u, err := url.Parse(text)
+		switch {
+		case err != nil, !slices.Contains([]string{"http", "https"}, u.Scheme) || u.Hostname() == "":
+			k.report(at, "not the URL of a host (want e.g. https://host:9200)")
+		case u.User != nil:
+			k.report(at, "a name or a password in a URL would be seen by others; use username and password_file")
+		case u.RawQuery != "" || u.Fragment != "":
+			k.report(at, "there is more than a host and a path")
+		case seen[text]:
+			k.report(at, "%s is listed twice", quote(text))
+		}
+		seen[text] = true
 	}
 }

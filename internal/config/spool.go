@@ -4,6 +4,7 @@ package config
 
 import (
 	"path"
+	"strings"
 	"time"
 )
 
@@ -58,4 +59,20 @@ func (k *checker) spool(s Spool) {
 	}
 	between(k, "spool.max_bytes", s.MaxBytes, 8*MiB, 16*1024*GiB)
 	between(k, "spool.max_age", s.MaxAge, time.Minute, 10*366*day)
+}
+
+// ownSpool keeps other files out of the spool's directory.
+func (k *checker) ownSpool(c Config) {
+	if c.Spool.Path == "" {
+		return
+	}
+	for _, file := range []struct{ key, name string }{
+		{"output.elasticsearch.dead_letter", c.Output.Elasticsearch.DeadLetter},
+		{"inotify.baseline", c.Inotify.Baseline},
+	} {
+		name, spool := path.Clean(file.name), path.Clean(c.Spool.Path)
+		if name == spool || strings.HasPrefix(name, spool+"/") {
+			k.report(file.key, "%s is in the directory of the spool, which is for the spool alone", quote(file.name))
+		}
+	}
 }

@@ -56,7 +56,7 @@ func (p *Pipeline) remember(loss events.Loss) {
 
 // tellSoon has the losses told also if no event comes any more. The caller holds mu.
 func (p *Pipeline) tellSoon() {
-	if p.telling || p.ended { // in the end the writer tells
+	if p.telling || !p.running || p.ended { // in the end the writer tells
 		return
 	}
 	p.telling = true

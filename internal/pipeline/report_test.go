@@ -81,3 +81,31 @@ func TestDeferring(t *testing.T) {
 		}
 	})
 }
+
+// What was lost before the run is told in it; if there is none, nothing was made that nobody takes.
+func TestLostBeforeRun(t *testing.T) {
+	for _, runs := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			p := New(r.Options)
+			r.ledger.Recovered(events.KindExec, 3)
+			r.ledger.Unspooled(events.KindExec, 3)
+			r.ledger.Dropped(events.ReasonSpoolDamaged, events.KindExec, 3)
+			p.Lost(events.Loss{Kind: events.KindExec, Stage: events.ReasonSpoolDamaged, CPU: -1, Count: 3})
+			time.Sleep(2 * tellAfter)
+			told := 0
+			if runs {
+				if err := p.Run(t.Context(), &Plan{Sources: []events.Source{&source{name: "one", run: func(context.Context, func(*events.Event)) error { return nil }}}}, &r.sink); err != nil {
+					t.Error(err)
+				}
+				told = 1
+			}
+			if err := r.ledger.Read().Check(); err != nil {
+				t.Error(err)
+			}
+			if len(r.sink.got) != told || runs && r.sink.got[0].Loss.Count != 3 {
+				t.Errorf("%d events, want %d", len(r.sink.got), told)
+			}
+		})
+	}
+}

@@ -48,6 +48,7 @@ type Pipeline struct {
 	losses   map[lossKey]*events.Loss // not yet told
 	telling  bool                     // a timer runs
 	due      bool                     // the losses are to be told as soon as there is room
+	running  bool                     // somebody takes from the queue
 	ended    bool                     // nothing may be queued any more
 	serving  atomic.Pointer[events.Serving]
 }
@@ -112,6 +113,7 @@ func (p *Pipeline) Run(ctx context.Context, plan *Plan, sink events.Sink) error 
 			go func() { ends <- end{source, source.Run(ctx, p.emit)} }()
 		}
 	}
+	p.begin()
 	p.tellServing(plan, nil)
 	run(plan.Sources)
 	var errs []error
@@ -143,6 +145,16 @@ func (p *Pipeline) Run(ctx context.Context, plan *Plan, sink events.Sink) error 
 	grace := time.AfterFunc(p.options.Grace, func() { giveUp(errGrace) })
 	defer grace.Stop()
 	return errors.Join(append(errs, <-written)...)
+}
+
+// begin has the stream told of what was lost before there was one.
+func (p *Pipeline) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = true
+	if len(p.losses) > 0 {
+		p.tellSoon()
+	}
 }
 
 // errRequired says that nobody serves a required kind any more.
