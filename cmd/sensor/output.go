@@ -62,6 +62,8 @@ type delivery struct {
 	spool *spool.Spool
 }
 
+var _ events.Deferring = (*delivery)(nil)
+
 func openElasticsearch(p outputParts) (_ events.Sink, err error) {
 	settings := p.settings.Output.Elasticsearch
 	client, err := newClient(p.log, settings)

@@ -78,7 +78,7 @@ func (c parseCommand) Run(ctx context.Context, std streams) error {
 }
 
 func (c parseCommand) settings() (config.Config, error) {
-	command := runCommand{Config: c.Config, Source: "auto", Kinds: c.Kinds, Format: c.Format}
+	command := runCommand{Config: c.Config, Source: "auto", Kinds: c.Kinds, Format: c.Format, Output: config.Stdout}
 	if c.Config == "" && len(c.Kinds) == 0 {
 		for _, kind := range events.Kinds() {
 			if !kind.Traits().Internal {
@@ -126,7 +126,7 @@ func newParser(log *slog.Logger, settings config.Config, local bool, out io.Writ
 	p := &parser{
 		settings: settings,
 		hosts:    map[string]*loggedHost{},
-		keep:     wanted(settings),
+		keep:     wanted(settings, self{}),
 		out:      bufio.NewWriterSize(out, 64<<10),
 	}
 	p.json = settings.Output.Format == config.FormatJSON

@@ -83,13 +83,17 @@ func report(ctx context.Context, log *slog.Logger, settings config.Config, ledge
 	if err != nil {
 		return err
 	}
+	own, err := thisProcess()
+	if err != nil {
+		log.Warn("the sensor's own connections are reported, too", "error", err)
+	}
 	table := process.NewTable(about.ID, about.BootID, int(settings.Limits.ProcessTable))
 	options := pipeline.Options{
 		Log:         log,
 		Ledger:      ledger,
 		IDs:         events.NewIDs(about.BootID, "sensor"),
 		Enrichers:   append(enrichers(settings), table),
-		Wanted:      wanted(settings),
+		Wanted:      wanted(settings, own),
 		Required:    requiredKinds(settings),
 		QueueEvents: settings.Limits.Queue.Events,
 		QueueBytes:  int64(settings.Limits.Queue.Bytes),
@@ -156,8 +160,9 @@ func requiredKinds(settings config.Config) []events.Kind {
 }
 
 // wanted decides which events are reported: those of the enabled kinds and of the
-// paths that are not left out, but not what the kernel does with its own threads.
-func wanted(settings config.Config) func(*events.Event) bool {
+// paths that are not left out, but neither what the kernel does with its own threads
+// nor the sensor's own flows.
+func wanted(settings config.Config, own self) func(*events.Event) bool {
 	var enabled [events.KindCount]bool
 	for _, kind := range events.Kinds() {
 		enabled[kind] = settings.Kinds[kind.String()].Enabled || kind.Traits().Internal
@@ -168,6 +173,9 @@ func wanted(settings config.Config) func(*events.Event) bool {
 			return false
 		}
 		if e.Process != nil && e.Kind.Traits().Category == "process" && (e.Process.KernelThread || e.Process.NoMemory) {
+			return false
+		}
+		if e.Network != nil && own.is(e.Process) {
 			return false
 		}
 		return enabled[e.Kind]

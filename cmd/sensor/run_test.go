@@ -14,7 +14,7 @@ import (
 func TestWanted(t *testing.T) {
 	keep := wanted(config.Config{Kinds: map[string]config.Kind{
 		"fork": {Enabled: true}, "connect": {Enabled: true}, "unix_connect": {Enabled: true}, "file_write": {Enabled: true},
-	}})
+	}}, self{pid: 9, namespace: initialPIDs})
 	program := &events.Process{PID: 7}
 	thread := &events.Process{PID: 2, KernelThread: true, NoMemory: true}
 	helper := &events.Process{PID: 8, NoMemory: true}
@@ -27,6 +27,8 @@ func TestWanted(t *testing.T) {
 		{"thread of the kernel", events.Event{Kind: events.KindFork, Process: thread}, false},
 		{"helper of the kernel", events.Event{Kind: events.KindFork, Process: helper}, false},
 		{"its flow", events.Event{Kind: events.KindConnect, Process: thread, Network: &events.Network{}}, true},
+		{"the sensor's own flow", events.Event{Kind: events.KindConnect, Process: &events.Process{PID: 9}, Network: &events.Network{}}, false},
+		{"flow of nobody", events.Event{Kind: events.KindConnect, Network: &events.Network{}}, true},
 		{"its local flow", events.Event{Kind: events.KindUnixConnect, Process: helper, Local: &events.Local{}}, true},
 		{"its file", events.Event{Kind: events.KindFileWrite, Process: thread, File: &events.File{}}, true},
 		{"file of nobody", events.Event{Kind: events.KindFileWrite, File: &events.File{}}, true},
@@ -36,5 +38,26 @@ func TestWanted(t *testing.T) {
 		if got := keep(&test.event); got != test.want {
 			t.Errorf("%s: kept: %v, want %v", test.name, got, test.want)
 		}
+	}
+}
+
+// In a pid namespace the sensor knows itself by the pid that it has there.
+func TestSelf(t *testing.T) {
+	own := self{pid: 9, namespace: 4026532000}
+	for _, test := range []struct {
+		process *events.Process
+		want    bool
+	}{
+		{&events.Process{PID: 9, VPID: 9, Namespaces: events.Namespaces{PID: initialPIDs}}, false},
+		{&events.Process{PID: 700, VPID: 9, Namespaces: events.Namespaces{PID: 4026532000}}, true},
+		{&events.Process{PID: 701, VPID: 9, Namespaces: events.Namespaces{PID: 4026532001}}, false},
+	} {
+		if got := own.is(test.process); got != test.want {
+			t.Errorf("pid %d, in its namespace %d: %v", test.process.PID, test.process.VPID, got)
+		}
+	}
+	here, err := thisProcess()
+	if err != nil || here.namespace == 0 {
+		t.Errorf("%+v, %v", here, err)
 	}
 }

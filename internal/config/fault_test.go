@@ -60,6 +60,7 @@ func faultCases() map[string]string {
 		"retention: {rollover: {bytes: 0, age: 0s}}":         `1:23: retention.rollover: without bytes and age no phase ever begins`,
 		"retention: {rollover: {bytes: 4096}}":               `1:31: retention.rollover.bytes: 4KiB is not whole MiB`,
 		"retention: {repository: a b}":                       `1:25: retention.repository: "a b" is not the name of a repository`,
+		"spool: {path: /}":                                   `1:15: spool.path: a directory of its own is needed`,
 		"limits: {queue: {events: {}}}":                      `1:26: limits.queue.events: a mapping is not a single value (text with a colon needs quotes within braces or brackets)`,
 		"limits: {rings: {critical: 8MX}}":                   `1:28: limits.rings.critical: "8MX" is not a size (want e.g. 8MiB)`,
 		"limits: {process_table: 9999999999GiB}":             `1:25: limits.process_table: "9999999999GiB" is too large for a size`,
