@@ -5,19 +5,22 @@ package metrics
 import (
 	"net"
 	"sync"
+	"time"
 )
 
-// limited is a listener that has few connections at a time. Others wait for one to end.
+// limited is a listener that has few connections at a time, each for no longer than
+// patience. Others wait for one to end.
 type limited struct {
 	net.Listener
-	taken  chan struct{}
-	closed chan struct{}
-	close  func() error
+	patience time.Duration
+	taken    chan struct{}
+	closed   chan struct{}
+	close    func() error
 }
 
-func newLimited(l net.Listener, most int) *limited {
+func newLimited(l net.Listener, most int, patience time.Duration) *limited {
 	closed := make(chan struct{})
-	return &limited{l, make(chan struct{}, most), closed, sync.OnceValue(func() error {
+	return &limited{l, patience, make(chan struct{}, most), closed, sync.OnceValue(func() error {
 		close(closed)
 		return l.Close()
 	})}
@@ -35,10 +38,11 @@ func (l *limited) Accept() (net.Conn, error) {
 		<-l.taken
 		return nil, err
 	}
-	return &limitedConn{c, sync.OnceValue(func() error {
+	end := sync.OnceValue(func() error {
 		defer func() { <-l.taken }()
 		return c.Close()
-	})}, nil
+	})
+	return &limitedConn{c, end, time.AfterFunc(l.patience, func() { _ = end() })}, nil
 }
 
 // Close implements [net.Listener].
@@ -47,7 +51,11 @@ func (l *limited) Close() error { return l.close() }
 type limitedConn struct {
 	net.Conn
 	close func() error
+	late  *time.Timer
 }
 
 // Close implements [net.Conn].
-func (c *limitedConn) Close() error { return c.close() }
+func (c *limitedConn) Close() error {
+	c.late.Stop()
+	return c.close()
+}

@@ -11,8 +11,8 @@ import (
 )
 
 // Sources are where the numbers come from. Any goroutine may call the functions
-// at any time; they are to take no lock that those who read events wait for.
-// What is nil does not exist.
+// at any time; they hold a lock that those who read events wait for no longer
+// than it takes to copy a few numbers. What is nil does not exist.
 type Sources struct {
 	Version string    // of the sensor; "" if it was built without one
 	Start   time.Time // of the run

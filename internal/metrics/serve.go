@@ -18,7 +18,7 @@ import (
 const (
 	mostConnections = 16
 	pace            = 100 * time.Millisecond // from one answer to the next
-	patience        = 5 * time.Second        // for a request, and for its answer to be taken
+	patience        = 5 * time.Second        // for a connection as a whole: its one request, and the answer
 )
 
 // Serve answers GET /metrics on the listener until ctx ends, and closes it. It
@@ -29,16 +29,17 @@ func (r *Reader) Serve(ctx context.Context, listener net.Listener) error {
 		listener.Close()
 		return fmt.Errorf("serve metrics: %w", err)
 	}
+	if a, ok := listener.Addr().(*net.TCPAddr); ok && a.IP.IsLoopback() {
+		handler = forThisHost(handler)
+	}
 	server := &http.Server{
 		Handler:        handler,
-		ReadTimeout:    patience,
-		WriteTimeout:   2 * patience, // the request is a part of it
-		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 8 << 10,
 		ErrorLog:       slog.NewLogLogger(r.log.Handler(), slog.LevelWarn),
 	}
+	server.SetKeepAlivesEnabled(false) // who waits for nothing would hold a place
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(newLimited(listener, mostConnections)) }()
+	go func() { ended <- server.Serve(newLimited(listener, mostConnections, patience)) }()
 	select {
 	case err := <-ended:
 		server.Close()

@@ -20,13 +20,19 @@ import (
 // patient is far more than anything here takes.
 const patient = time.Minute
 
-// serving serves the full sources until the test ends, or stop is called.
+// serving serves the full sources on loopback until the test ends, or stop is called.
 func serving(t *testing.T) (address string, stop func()) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return listener.Addr().String(), serve(t, listener)
+}
+
+// serve serves the full sources on the listener.
+func serve(t *testing.T, listener net.Listener) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- reader(t, full()).Serve(ctx, listener) }()
@@ -47,7 +53,7 @@ func serving(t *testing.T) (address string, stop func()) {
 		}
 	}
 	t.Cleanup(stop)
-	return listener.Addr().String(), stop
+	return stop
 }
 
 func TestServe(t *testing.T) {
@@ -80,6 +86,9 @@ func TestServe(t *testing.T) {
 			if err != nil || answer.StatusCode != test.status || !strings.Contains(string(body), test.body) || test.body == "" && len(body) > 0 {
 				t.Errorf("%d, %v: %.200s", answer.StatusCode, err, body)
 			}
+			if !answer.Close {
+				t.Error("the connection stays")
+			}
 			if kind := answer.Header.Get("Content-Type"); test.status == 200 && !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
 				t.Errorf("it is %s", kind)
 			}
@@ -97,7 +106,7 @@ func TestServe(t *testing.T) {
 func TestServeEnds(t *testing.T) {
 	before := runtime.NumGoroutine()
 	address, stop := serving(t)
-	for _, said := range []string{"", "GET /metrics HT", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"} {
+	for _, said := range []string{"", "GET /metrics HT", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"} {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
@@ -114,6 +123,26 @@ func TestServeEnds(t *testing.T) {
 			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 		}
 		runtime.Gosched()
+	}
+}
+
+// Who has had an answer, or does not ask, holds no place: the next one is answered.
+func TestServeOthers(t *testing.T) {
+	address, _ := serving(t)
+	for _, said := range []string{"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /metrics HT"} {
+		for range mostConnections {
+			c, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if _, err := io.WriteString(c, said); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := statusFor(t, address, "localhost"); got != 200 {
+			t.Errorf("%d", got)
+		}
 	}
 }
 
@@ -135,7 +164,7 @@ func TestLimited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLimited(inner, 2)
+	l := newLimited(inner, 2, patient)
 	accepted := make(chan net.Conn)
 	go func() {
 		defer close(accepted)
@@ -187,6 +216,36 @@ func TestLimited(t *testing.T) {
 	}
 	second.Close()
 	third.Close()
+}
+
+// A place is held for a time, whatever comes by the connection.
+func TestLimitedTime(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLimited(inner, 1, 50*time.Millisecond)
+	defer l.Close()
+	for range 2 {
+		client, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		c, err := l.Accept() // waits for the one before to end
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = io.WriteString(client, "x")
+			if err == nil {
+				_, err = c.Read(make([]byte, 1))
+			}
+		}
+		if _, err := c.Write([]byte{0}); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("after its time: %v", err)
+		}
+	}
 }
 
 // Whoever asks without end is answered ten times a second.
