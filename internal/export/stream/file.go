@@ -24,8 +24,9 @@ const nonblock = unix.O_NONBLOCK | unix.O_NOCTTY
 // next line goes into the file that has the name then; it is made if there is
 // none. The sink itself rotates the file if it is told to. What is no regular
 // file, or is reached by a symbolic link such as /dev/stdout, is not rotated.
+// A link that another user made is not followed, unless that is root.
 func File(path string, encode Encode, rotation Rotation, log *slog.Logger) (*Sink, error) {
-	f, err := open(path, 0)
+	f, err := open(path, true)
 	if err != nil {
 		return nil, fmt.Errorf("open output: %w", err)
 	}
@@ -50,27 +51,50 @@ func placed(f *os.File, rotation Rotation, log *slog.Logger) (p *place, torn boo
 	if err != nil || !info.Mode().IsRegular() {
 		return nil, false, err
 	}
-	p = &place{path: f.Name(), log: log, begun: born(f)}
+	p = &place{path: f.Name(), follow: true, log: log, begun: born(f)}
 	if named, err := os.Lstat(p.path); err == nil && named.Mode().IsRegular() {
-		p.rotation, p.flags = rotation, unix.O_NOFOLLOW
+		p.rotation, p.follow = rotation, false
 	}
 	torn, err = endsInLine(f)
 	return p, torn, err
 }
 
-// open opens path to append to. If it is a regular file, it is its owner's alone.
-func open(path string, flags int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|nonblock|flags, 0o600)
+// open opens path to append to. If it is a regular file of ours, it is for us alone from
+// then on. A symbolic link is followed only if follow says so; what it leads to stays as it is.
+func open(path string, follow bool) (*os.File, error) {
+	f, err := os.OpenFile(path, appending|unix.O_NOFOLLOW, 0o600)
+	if follow && errors.Is(err, unix.ELOOP) {
+		return openLinked(path)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &stat); err == nil && stat.Mode&unix.S_IFMT == unix.S_IFREG && int(stat.Uid) == os.Geteuid() {
 		if err := f.Chmod(0o600); err != nil { // it may have been there, for all to read
 			f.Close()
 			return nil, err
 		}
 	}
 	return f, nil
+}
+
+const appending = os.O_WRONLY | os.O_CREATE | os.O_APPEND | nonblock
+
+// errLink says that a symbolic link may lead wherever somebody else wants.
+var errLink = errors.New("it is a symbolic link that another user made")
+
+// openLinked opens what the symbolic link leads to. Where others cannot remove a link of ours
+// nobody can put another one there meanwhile: in a directory that is ours, or is sticky.
+func openLinked(path string) (*os.File, error) {
+	var link unix.Stat_t
+	if err := unix.Lstat(path, &link); err != nil {
+		return nil, &os.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	if link.Uid != 0 && int(link.Uid) != os.Geteuid() {
+		return nil, &os.PathError{Op: "open", Path: path, Err: errLink}
+	}
+	return os.OpenFile(path, appending, 0o600)
 }
 
 // endsInLine reports whether the regular file ends in the middle of a line, as
@@ -100,7 +124,7 @@ func endsInLine(written *os.File) (bool, error) {
 // A place is the name under which a regular file was opened.
 type place struct {
 	path     string
-	flags    int // for opening it anew
+	follow   bool // a symbolic link that has the name
 	rotation Rotation
 	log      *slog.Logger
 	begun    time.Time // since when there are lines in the file, as far as is known
@@ -164,7 +188,7 @@ func (s *Sink) compare() (own unix.Stat_t, named bool, err error) {
 var errNotRegular = errors.New("not a regular file any more")
 
 func (p *place) reopen() (f *os.File, torn bool, err error) {
-	f, err = open(p.path, p.flags)
+	f, err = open(p.path, p.follow)
 	if err != nil {
 		return nil, false, err
 	}
