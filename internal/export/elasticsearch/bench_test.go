@@ -124,7 +124,7 @@ func countingEngine(b *testing.B) (url string) {
 func BenchmarkDeliver(b *testing.B) {
 	url := countingEngine(b)
 	for _, sync := range []spool.Sync{spool.SyncNever, spool.SyncInterval, spool.SyncBatch} {
-		b.Run("sync="+string(sync), func(b *testing.B) { deliver(b, url, sync, 3*defaultBulkEvents) })
+		b.Run("sync="+string(sync), func(b *testing.B) { deliver(b, url, sync, defaultBulkEvents) })
 	}
 	// All is written first: it comes from the disk, as after an outage.
 	b.Run("backlog", func(b *testing.B) { deliver(b, url, spool.SyncNever, b.N) })
@@ -142,7 +142,7 @@ func deliver(b *testing.B, url string, sync spool.Sync, ahead int) {
 		b.Fatal(err)
 	}
 	defer client.Close()
-	source := newExecs(4096)
+	source := newExecs(1024)
 	sink, err := New(Options{
 		Client: client, Spool: spooled, Encode: encoder().Append, Ledger: ledger, Log: log, Linger: time.Second,
 		DataStream: func(k events.Kind) string { return "logs-sensor." + k.Traits().Dataset + "-default" },

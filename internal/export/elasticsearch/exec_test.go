@@ -12,7 +12,7 @@ import (
 	"sensor/internal/events/ecs"
 )
 
-// execs are exec events of which everything is known, as on a busy host: some hundred sessions of some users, a few of
+// execs are exec events of which everything is known, as on a busy host: a hundred sessions of some users, a few of
 // which build something at a time, each in a container of its own. What differs from one process to the next in reality
 // differs here: pid, entity_id, start, arguments, working directory, capabilities.
 type execs struct {
@@ -25,7 +25,7 @@ type execs struct {
 func newExecs(n int) *execs {
 	x := &execs{random: rand.NewChaCha8([32]byte{7})}
 	r := rand.New(x.random)
-	sessions := make([]*session, 300)
+	sessions := make([]*session, 100)
 	for i := range sessions {
 		sessions[i] = newSession(r)
 	}

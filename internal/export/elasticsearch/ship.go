@@ -22,10 +22,10 @@ func (s *Sink) ship(ctx context.Context) {
 			return
 		}
 		d := delivery{sink: s, bulk: bulk, batch: batch}
-		events := int64(len(batch.Entries)) // a batch that is settled has none
-		s.counters.inFlight.Add(events)
+		count := int64(len(batch.Entries)) // a batch that is settled has none
+		s.counters.inFlight.Add(count)
 		err = d.run(ctx)
-		s.counters.inFlight.Add(-events)
+		s.counters.inFlight.Add(-count)
 		if err != nil {
 			s.options.Spool.Return(batch)
 			return
@@ -77,11 +77,7 @@ func (d *delivery) run(ctx context.Context) error {
 	for retries := 0; len(parts) > 0; {
 		part := parts[len(parts)-1]
 		parts = parts[:len(parts)-1]
-		part, err := d.pack(part)
-		if err != nil {
-			return err
-		}
-		if len(part) == 0 {
+		if part = d.pack(part); len(part) == 0 {
 			continue
 		}
 		items, err := d.exchange(ctx, len(part))
@@ -110,21 +106,20 @@ func (d *delivery) run(ctx context.Context) error {
 }
 
 // pack makes the request's body. It leaves out what cannot be sent.
-func (d *delivery) pack(part []int) ([]int, error) {
+func (d *delivery) pack(part []int) []int {
 	d.bulk.reset()
-	sent := part[:0:len(part)]
+	sent := part[:0]
 	for _, at := range part {
 		lines, err := linesOf(d.batch.Entries[at].Body)
 		if err != nil {
 			d.reject(at, 0, "", err.Error())
 			continue
 		}
-		if err := d.bulk.add(lines); err != nil {
-			return nil, err
-		}
+		d.bulk.add(lines)
 		sent = append(sent, at)
 	}
-	return sent, d.bulk.finish()
+	d.bulk.finish()
+	return sent
 }
 
 // exchange sends the body until the engine answers with the outcome of each document, or that the body is too large (items

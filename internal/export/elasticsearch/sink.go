@@ -55,7 +55,7 @@ const (
 	mostBuffered = 1 << 20
 )
 
-// Sink is an [events.Deferring].
+// Sink is an [events.Keeper].
 type Sink struct {
 	options Options
 	do      func(ctx context.Context, method, path string, header http.Header, body []byte) (*engine.Response, error)
@@ -131,8 +131,8 @@ func (s *Sink) start() {
 // Name implements [events.Sink].
 func (s *Sink) Name() string { return "elasticsearch" }
 
-// Defers implements [events.Deferring].
-func (s *Sink) Defers() {}
+// Keeps implements [events.Keeper].
+func (s *Sink) Keeps() {}
 
 // Write implements [events.Sink]. It spools the events, all of them, and does not wait for the engine. It is for one
 // goroutine.

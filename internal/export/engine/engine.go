@@ -17,6 +17,8 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -92,9 +94,9 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Do asks one endpoint after the other until one answers, whatever it answers. header and body may be nil; body is not
-// used any more when Do returns. err has a [*Error]
-// for each endpoint that was asked.
+// Do asks one endpoint after the other until one answers, whatever it answers. So an engine may get the request more than
+// once. header and body may be nil; body is not used any more when Do returns. err has an [*Error] for each endpoint that
+// was asked.
 func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) (*Response, error) {
 	if time.Since(time.Unix(0, c.lastRead.Load())) > readAgainAfter {
 		c.Renew()
@@ -103,6 +105,10 @@ func (c *Client) Do(ctx context.Context, method, path string, header http.Header
 	renewed := false
 	for _, endpoint := range c.endpoints.order() {
 		response, err := c.ask(ctx, endpoint, method, path, header, body)
+		if stale := new(staleError); errors.As(err, &stale) {
+			c.access.Load().transport.CloseIdleConnections()
+			response, err = c.ask(ctx, endpoint, method, path, header, body)
+		}
 		denied := err == nil && (response.Status == http.StatusUnauthorized || response.Status == http.StatusForbidden)
 		if !renewed && ctx.Err() == nil && (err != nil || denied) && c.Renew() {
 			renewed = true
@@ -124,6 +130,8 @@ func (c *Client) Do(ctx context.Context, method, path string, header http.Header
 func (c *Client) ask(ctx context.Context, to *endpoint, method, path string, header http.Header, body []byte) (*Response, error) {
 	timed, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
+	kept := false
+	timed = httptrace.WithClientTrace(timed, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { kept = got.Reused }})
 	request, err := http.NewRequestWithContext(timed, method, to.url.String()+path, nil)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
@@ -142,6 +150,9 @@ func (c *Client) ask(ctx context.Context, to *endpoint, method, path string, hea
 	}
 	response, err := access.transport.RoundTrip(request)
 	if err != nil {
+		if kept && timed.Err() == nil {
+			err = &staleError{err}
+		}
 		return nil, c.fault(ctx, timed, to.address(), err)
 	}
 	defer response.Body.Close()
@@ -155,10 +166,15 @@ func (c *Client) ask(ctx context.Context, to *endpoint, method, path string, hea
 	return &Response{Host: to.address(), Status: response.StatusCode, Header: response.Header, Body: answer}, nil
 }
 
+// staleError says that a connection that was kept gave no answer. The engine may have ended it at that very moment.
+type staleError struct{ error }
+
+func (e *staleError) Unwrap() error { return e.error }
+
 // sending is a request's body that tells when nobody reads it any more.
 type sending struct {
 	bytes.Reader
-	once   atomic.Bool
+	once   sync.Once
 	closed chan struct{}
 }
 
@@ -170,9 +186,7 @@ func newSending(body []byte) *sending {
 
 // Close implements [io.Closer].
 func (s *sending) Close() error {
-	if s.once.CompareAndSwap(false, true) {
-		close(s.closed)
-	}
+	s.once.Do(func() { close(s.closed) })
 	return nil
 }
 

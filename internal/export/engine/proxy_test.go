@@ -58,20 +58,18 @@ func TestProxy(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		w.WriteHeader(http.StatusOK)
-		from, _, err := http.NewResponseController(w).Hijack()
+		conn, from, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
 			return
 		}
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
 		go func() {
 			io.Copy(to, from)
 			to.Close()
 		}()
-		go func() {
-			io.Copy(from, to)
-			from.Close()
-		}()
+		io.Copy(conn, to)
+		conn.Close()
 	}))
 	defer proxy.Close()
 	caFile := file(t, "ca", ca.PEM)
