@@ -63,6 +63,7 @@ func (c setupCommand) Run(ctx context.Context, std streams) error {
 	}
 	planned, err := setup.Plan(target, setup.Options{
 		DatasetPrefix: settings.Output.DataStream.DatasetPrefix,
+		Namespace:     settings.Output.DataStream.Namespace,
 		Lifecycle:     lifecycle(settings.Retention),
 	})
 	if err != nil {

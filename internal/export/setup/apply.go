@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -115,7 +116,7 @@ func (c *Comparison) install(ctx context.Context, s session, b *bytes.Buffer, fo
 		b.WriteString("Indices that are there keep what they have. So that new ones are made:\n")
 	}
 	for _, name := range streams {
-		fmt.Fprintf(b, "POST /%s/_rollover\n", name)
+		fmt.Fprintf(b, "POST /%s/_rollover\n", url.PathEscape(name))
 	}
 	return nil
 }
@@ -135,7 +136,7 @@ func (s session) put(ctx context.Context, f Finding) error {
 
 // streams are the data streams that there are already.
 func (s session) streams(ctx context.Context, p *Planned) ([]string, error) {
-	path := "/_resolve/index/logs-" + p.Options.DatasetPrefix + ".*"
+	path := "/_resolve/index/" + url.PathEscape("logs-"+p.Options.DatasetPrefix) + ".*"
 	response, err := s.ask(ctx, "", "list data streams", http.MethodGet, path, nil)
 	if err != nil || response.Status == http.StatusNotFound {
 		return nil, err

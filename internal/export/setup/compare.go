@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path"
-	"slices"
 	"strings"
 )
 
@@ -23,7 +21,7 @@ const (
 	Differs State = "differs"
 	Newer   State = "newer"   // a newer sensor has installed it
 	Foreign State = "foreign" // somebody else has made it
-	Served  State = "served"  // an index template of somebody else's makes these data streams
+	Served  State = "served"  // an index template of somebody else's makes these data streams, or the engine takes none beside it
 )
 
 // Finding is a resource with what the engine has in its place.
@@ -56,8 +54,8 @@ func Compare(ctx context.Context, client Client, p *Planned) (*Comparison, error
 			return nil, err
 		}
 		if r.Kind == KindTemplate {
-			if other, ok := others.serving(r); ok {
-				f.State, f.Why = Served, other
+			if why := others.serving(r, p.Options.stream(r)); why != "" {
+				f.State, f.Why = Served, why
 			}
 		}
 		c.Findings = append(c.Findings, f)
@@ -170,54 +168,4 @@ func marked(body object) (version int, ours bool) {
 	text, _ := body["description"].(string)
 	_, err := fmt.Sscanf(text, describedAs, &version)
 	return version, err == nil
-}
-
-// templates are the index templates of others that go before ours, or that an integration has made under the same name.
-type templates []struct {
-	Name string
-	Body struct {
-		Patterns []string `json:"index_patterns"`
-		Priority int64
-		Meta     struct {
-			Package struct{ Name string }
-		} `json:"_meta"`
-	} `json:"index_template"`
-}
-
-func (s session) otherTemplates(ctx context.Context, p *Planned) (templates, error) {
-	response, err := s.ask(ctx, KindTemplate, "read index templates", http.MethodGet, "/_index_template", nil)
-	if err != nil || response.Status == http.StatusNotFound {
-		return nil, err
-	}
-	var a struct {
-		Templates templates `json:"index_templates"`
-	}
-	if err := json.Unmarshal(response.Body, &a); err != nil {
-		return nil, fmt.Errorf("read index templates: %w", err)
-	}
-	for i, other := range slices.Backward(a.Templates) {
-		inPlace := slices.ContainsFunc(p.Resources, func(r Resource) bool { return r.Kind == KindTemplate && r.Name == other.Name })
-		if other.Body.Priority < priority || inPlace && other.Body.Meta.Package.Name == "" {
-			a.Templates = slices.Delete(a.Templates, i, i+1)
-		}
-	}
-	return a.Templates, nil
-}
-
-// serving names the template that makes the data streams of ours, if there is one.
-func (list templates) serving(r Resource) (string, bool) {
-	stream := r.Name + "-default"
-	for _, other := range list {
-		for _, pattern := range other.Body.Patterns {
-			if matched, err := path.Match(pattern, stream); err != nil || !matched {
-				continue
-			}
-			by := ""
-			if name := other.Body.Meta.Package.Name; name != "" {
-				by = " of the integration " + name
-			}
-			return fmt.Sprintf("index template %s%s has priority %d and makes these data streams", other.Name, by, other.Body.Priority), true
-		}
-	}
-	return "", false
 }

@@ -60,8 +60,13 @@ func (e *testEngine) plan(t *testing.T, change func(*Options)) *Planned {
 // apply installs the plan and gives what is said.
 func (e *testEngine) apply(t *testing.T, p *Planned, force bool) string {
 	t.Helper()
+	return applied(t, e, p, force)
+}
+
+func applied(t *testing.T, client Client, p *Planned, force bool) string {
+	t.Helper()
 	var said bytes.Buffer
-	if err := compared(t, e, p).Apply(t.Context(), e, &said, force); err != nil {
+	if err := compared(t, client, p).Apply(t.Context(), client, &said, force); err != nil {
 		t.Fatal(err)
 	}
 	return said.String()

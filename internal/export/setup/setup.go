@@ -8,10 +8,12 @@ package setup
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -35,6 +37,7 @@ type object = map[string]any
 // Options say what is set up.
 type Options struct {
 	DatasetPrefix string // data_stream.dataset up to the last dot, such as "sensor"
+	Namespace     string // data_stream.namespace of those who will send events; "": "default"
 	Lifecycle     Lifecycle
 }
 
@@ -67,7 +70,7 @@ type Resource struct {
 }
 
 // Path of the resource below the engine's URL.
-func (r Resource) Path() string { return paths[r.Kind] + r.Name }
+func (r Resource) Path() string { return paths[r.Kind] + url.PathEscape(r.Name) }
 
 // JSON is the body of the request that installs the resource, to be read.
 func (r Resource) JSON() []byte {
@@ -147,6 +150,11 @@ func (o Options) check() error {
 		errs = append(errs, fmt.Errorf("data set prefix %q: want lower case without \\/*?\"<>| ,#:-", o.DatasetPrefix))
 	}
 	return errors.Join(append(errs, o.Lifecycle.check())...)
+}
+
+// stream that a template makes in the namespace.
+func (o Options) stream(template Resource) string {
+	return template.Name + "-" + cmp.Or(o.Namespace, "default")
 }
 
 // categories are the last parts of the names of the data sets.
