@@ -9,15 +9,21 @@ import (
 )
 
 // makeRoom makes room for a record of the log, if need be at the cost of others,
-// and reports whether there is room.
+// and reports whether there is room. If there cannot be, nothing goes for it.
 func (s *Spool) makeRoom(l *classLog, size int) bool {
-	for s.used+int64(size)+blockBytes > s.options.MaxBytes {
-		if !s.evict(l, false) {
-			return false
-		}
+	return s.free(l, false, func() int64 { return s.used + int64(size) + blockBytes - s.options.MaxBytes }) &&
+		(s.trouble.err == nil || s.free(l, true, func() int64 { return int64(s.inMemory() + size - s.memory) }))
+}
+
+// free evicts until nothing lacks.
+func (s *Spool) free(l *classLog, memory bool, lacks func() int64) bool {
+	if n := lacks(); n <= 0 {
+		return true
+	} else if n > s.evictable(l, memory) {
+		return false
 	}
-	for s.trouble.err != nil && s.inMemory()+size > s.memory {
-		if !s.evict(l, true) {
+	for lacks() > 0 {
+		if !s.evict(l, memory) {
 			return false
 		}
 	}
@@ -27,20 +33,12 @@ func (s *Spool) makeRoom(l *classLog, size int) bool {
 // evict drops one segment so that a record of the log finds room. A segment of
 // which a batch is out stays: that would give no room.
 func (s *Spool) evict(l *classLog, memory bool) bool {
-	newest := s.options.Full == FullNewest
-	from := []*classLog{&s.bulk}
-	switch {
-	case newest && l == &s.bulk:
-		return false
-	case !newest && l == &s.critical:
-		from = append(from, l)
-	}
-	for _, from := range from {
+	for _, from := range s.yielding(l) {
 		for i := range from.segments {
-			if newest {
+			if s.options.Full == FullNewest {
 				i = len(from.segments) - 1 - i
 			}
-			if seg := from.segments[i]; seg.out == 0 && (!memory || seg.inMemory()) {
+			if seg := from.segments[i]; seg.yields(memory) {
 				s.drop(from, seg, events.ReasonSpoolFull)
 				s.checkpoint()
 				return true
@@ -49,6 +47,36 @@ func (s *Spool) evict(l *classLog, memory bool) bool {
 	}
 	return false
 }
+
+// evictable is how many bytes evict could give to a record of the log.
+func (s *Spool) evictable(l *classLog, memory bool) (n int64) {
+	for _, from := range s.yielding(l) {
+		for _, seg := range from.segments {
+			switch {
+			case !seg.yields(memory):
+			case memory:
+				n += int64(seg.size)
+			default:
+				n += seg.cost()
+			}
+		}
+	}
+	return n
+}
+
+// yielding is the logs that give way to one, in order.
+func (s *Spool) yielding(l *classLog) []*classLog {
+	switch newest := s.options.Full == FullNewest; {
+	case newest && l == &s.bulk:
+		return nil
+	case !newest && l == &s.critical:
+		return []*classLog{&s.bulk, l}
+	}
+	return []*classLog{&s.bulk}
+}
+
+// yields reports whether the segment could give way; memory: and free memory.
+func (s *segment) yields(memory bool) bool { return s.out == 0 && (!memory || s.inMemory()) }
 
 // ageParts is into how many segments at least a log is cut in MaxAge: what is
 // too old goes by segments.

@@ -225,3 +225,23 @@ func TestToldInSums(t *testing.T) {
 	}
 	r.close()
 }
+
+// An event for which there can be no room takes nobody else's.
+func TestNoRoomEver(t *testing.T) {
+	fills(t, func(t *testing.T, r *rig) {
+		r.add(bulk, 200, 1000)
+		r.add(critical, 200, 1000)
+		r.add(critical, 1, int(r.MaxBytes))
+		r.add(bulk, 1, int(r.MaxBytes)-otherBytes)
+		r.want(map[string]uint64{"spool exec": 1, "spool connect": 1})
+	})
+	// What is out gives no room either.
+	fills(t, func(t *testing.T, r *rig) {
+		r.add(critical, 100, 1000)
+		r.add(bulk, 100, 1000)
+		b, _ := r.take(50, 1<<20)
+		r.add(critical, 1, int(r.MaxBytes)-otherBytes-2*blockBytes)
+		r.want(map[string]uint64{"spool exec": 1})
+		r.Return(b)
+	})
+}
