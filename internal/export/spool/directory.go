@@ -37,6 +37,9 @@ const (
 // create opens a file of the spool to write to it.
 const create = os.O_RDWR | os.O_CREATE | unix.O_NOFOLLOW
 
+// open opens a file of the spool to read it.
+const open = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
+
 // A directory holds a spool.
 type directory struct {
 	path   string
@@ -46,47 +49,93 @@ type directory struct {
 
 // openDirectory makes the directory if need be, and takes it for this process alone.
 func openDirectory(path string) (*directory, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, err
-	}
-	names, err := os.ReadDir(path)
-	if err != nil {
-		return nil, err
-	}
-	foreign := func(e os.DirEntry) bool { return e.Name() != "lost+found" }
-	ours := func(e os.DirEntry) bool { return e.Name() == formatName }
-	if slices.ContainsFunc(names, foreign) && !slices.ContainsFunc(names, ours) {
-		return nil, ErrForeign
-	}
-	lock, err := os.OpenFile(filepath.Join(path, formatName), create, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	d := &directory{path: path, lock: lock}
-	if err := d.take(); err != nil {
-		lock.Close()
-		return nil, err
-	}
-	return d, nil
+	d := &directory{path: path}
+	return d, d.open()
 }
 
-// take locks the directory and checks whose it is.
-func (d *directory) take() error {
-	if err := unix.Flock(int(d.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
-		return ErrInUse
-	} else if err != nil {
-		return fmt.Errorf("lock: %w", err)
+func (d *directory) open() error {
+	if err := os.MkdirAll(d.path, 0o700); err != nil {
+		return err
 	}
-	text, err := io.ReadAll(io.LimitReader(d.lock, mostFormat))
+	if err := d.check(); err != nil {
+		return err
+	}
+	names, err := os.ReadDir(d.path)
 	if err != nil {
 		return err
 	}
-	var have uint64
-	if _, err := fmt.Sscanf(string(text), formatText, &have); err == nil && have > format {
-		return fmt.Errorf("%w: it is %d, this one reads up to %d", ErrFormat, have, format)
+	has := func(e os.DirEntry) bool { return e.Name() == formatName }
+	foreign := slices.ContainsFunc(names, func(e os.DirEntry) bool { return !ours(e.Name()) })
+	if foreign && !slices.ContainsFunc(names, has) {
+		return ErrForeign
 	}
-	d.signed = have == format
-	return os.Chmod(d.path, 0o700)
+	lock, err := os.OpenFile(filepath.Join(d.path, formatName), create, 0o600)
+	if err != nil {
+		return err
+	}
+	signed, err := take(lock)
+	switch {
+	case err != nil:
+	case foreign && !signed:
+		err = ErrForeign
+	default:
+		err = os.Chmod(d.path, 0o700)
+	}
+	if err != nil {
+		lock.Close()
+		return err
+	}
+	d.close()
+	d.lock, d.signed = lock, signed
+	return nil
+}
+
+// close lets others have the directory.
+func (d *directory) close() error {
+	if d.lock == nil {
+		return nil
+	}
+	err := d.lock.Close()
+	d.lock = nil
+	return err
+}
+
+// lostAndFound is in a directory that is a file system of its own.
+const lostAndFound = "lost+found"
+
+func isFile(e os.DirEntry) bool { return e.Name() != lostAndFound }
+
+// ours reports whether a spool may have a file of that name.
+func ours(name string) bool {
+	if name == formatName || name == stateName || name == lostAndFound {
+		return true
+	}
+	class, _, _ := strings.Cut(name, "-")
+	_, ok := segmentNumber(name, events.Class(class))
+	return ok && (class == string(events.ClassCritical) || class == string(events.ClassBulk))
+}
+
+// take locks a directory by its format, and reports whether that is written there. It may
+// not be yet: then nothing is, or the beginning, or zeros after a power loss.
+func take(lock *os.File) (signed bool, err error) {
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return false, ErrInUse
+	} else if err != nil {
+		return false, fmt.Errorf("lock: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(lock, mostFormat))
+	if err != nil {
+		return false, err
+	}
+	begun := strings.Trim(string(text), "\x00")
+	var have uint64
+	if _, err := fmt.Sscanf(begun, formatText, &have); err == nil && have > format {
+		return false, fmt.Errorf("%w: it is %d, this one reads up to %d", ErrFormat, have, format)
+	}
+	if have != format && !strings.HasPrefix(fmt.Sprintf(formatText, format), begun) {
+		return false, fmt.Errorf("%w: its file %s is not that of a spool", ErrForeign, formatName)
+	}
+	return have == format, nil
 }
 
 // sign writes which format the directory has, unless it says so. A file that
@@ -119,13 +168,18 @@ func (d *directory) segments(class events.Class) ([]uint64, error) {
 	}
 	var list []uint64
 	for _, e := range names {
-		number, ok := strings.CutPrefix(e.Name(), string(class)+"-")
-		if first, err := strconv.ParseUint(number, 10, 64); ok && err == nil && len(number) == 20 && first <= mostSequence {
+		if first, ok := segmentNumber(e.Name(), class); ok {
 			list = append(list, first)
 		}
 	}
 	slices.Sort(list)
 	return list, nil
+}
+
+func segmentNumber(name string, class events.Class) (first uint64, ok bool) {
+	number, ok := strings.CutPrefix(name, string(class)+"-")
+	first, err := strconv.ParseUint(number, 10, 64)
+	return first, ok && err == nil && len(number) == 20 && first <= mostSequence
 }
 
 // mostSequence leaves room to count on from whatever a damaged name says.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,17 @@ func TestPrivate(t *testing.T) {
 	r.close()
 }
 
+// chown gives a file to another user.
+func chown(t *testing.T, path string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	if err := os.Lchown(path, 1234, -1); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -60,6 +72,32 @@ func TestRefused(t *testing.T) {
 			r.Dir = t.TempDir()
 			writeFile(t, filepath.Join(r.Dir, "mail"), []byte("mine"))
 		}, ErrForeign, "it holds files of something else"},
+		{"foreign with such a file", func(t *testing.T, r *rig) {
+			r.Dir = t.TempDir()
+			writeFile(t, filepath.Join(r.Dir, formatName), []byte("mine"))
+		}, ErrForeign, "its file format is not that of a spool"},
+		{"foreign with such an empty file", func(t *testing.T, r *rig) {
+			r.Dir = t.TempDir()
+			writeFile(t, filepath.Join(r.Dir, formatName), nil)
+			writeFile(t, filepath.Join(r.Dir, "mail"), []byte("mine"))
+		}, ErrForeign, "it holds files of something else"},
+		{"made by another user", func(t *testing.T, r *rig) { r.Dir = t.TempDir(); chown(t, r.Dir) }, ErrUntrusted, "belongs to user 1234"},
+		{"a link of another user", func(t *testing.T, r *rig) {
+			link := r.Dir + "s"
+			if err := os.Symlink(r.Dir, link); err != nil {
+				t.Fatal(err)
+			}
+			r.Dir = link
+			chown(t, link)
+		}, ErrUntrusted, "belongs to user 1234"},
+		{"a segment of another user", func(t *testing.T, r *rig) {
+			chown(t, r.files(events.ClassBulk)[0])
+		}, ErrUntrusted, "bulk-00000000000000000001 belongs to user 1234"},
+		{"the group may write", func(t *testing.T, r *rig) {
+			if err := os.Chmod(r.Dir, 0o770); err != nil {
+				t.Fatal(err)
+			}
+		}, ErrUntrusted, "is -rwxrwx---"},
 		{"a file", func(t *testing.T, r *rig) {
 			r.Dir = filepath.Join(t.TempDir(), "file")
 			writeFile(t, r.Dir, nil)
@@ -80,7 +118,11 @@ func TestRefused(t *testing.T) {
 			n := r.add(bulk, 1, 100)
 			r.close()
 			test.before(t, r)
-			_, err := Open(r.Options)
+			before, err := os.Stat(r.Dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = Open(r.Options)
 			if err == nil || !strings.HasPrefix(err.Error(), "open spool") || !strings.Contains(err.Error(), test.says) || test.err != nil && !errors.Is(err, test.err) {
 				t.Errorf("got error %v, want %v: %s", err, test.err, test.says)
 			}
@@ -89,10 +131,15 @@ func TestRefused(t *testing.T) {
 				r.once(n)
 				r.close()
 			}
-			if test.err == ErrForeign {
-				if list, err := os.ReadDir(r.Dir); len(list) != 1 || err != nil {
-					t.Errorf("there are %v, error %v", list, err)
-				}
+			if test.err != ErrForeign {
+				return
+			}
+			list, err := os.ReadDir(r.Dir)
+			if err != nil || slices.ContainsFunc(list, func(e os.DirEntry) bool { return e.Name() != "mail" && e.Name() != formatName }) {
+				t.Errorf("there are %v, error %v", list, err)
+			}
+			if info, err := os.Stat(r.Dir); err != nil || info.Mode() != before.Mode() {
+				t.Errorf("the directory has mode %v, error %v", info.Mode(), err)
 			}
 		})
 	}
@@ -100,7 +147,7 @@ func TestRefused(t *testing.T) {
 
 // What a killed run has begun and not finished is no hindrance.
 func TestLeftovers(t *testing.T) {
-	for name, text := range map[string]string{"empty": "", "cut": "sens", "garbage": "\xff\x00 sensor spool 9"} {
+	for name, text := range map[string]string{"empty": "", "cut": "sens", "zeros": "\x00\x00\x00"} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, nil)
 			n := r.add(bulk, 1, 100)
@@ -127,5 +174,37 @@ func TestLostAndFound(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	r.close()
+}
+
+// A directory of which the format alone is gone is still the spool's.
+func TestFormatGone(t *testing.T) {
+	r := newRig(t, nil)
+	r.add(bulk, 100, 1000)
+	r.close()
+	if err := os.Remove(filepath.Join(r.Dir, formatName)); err != nil {
+		t.Fatal(err)
+	}
+	r.open()
+	r.ship()
+	r.once(numbers(0, 100)...)
+	r.close()
+}
+
+// An empty directory to which anybody may write, such as a container is given, becomes the spool's own.
+func TestEmptyDirectory(t *testing.T) {
+	r := newRig(t, func(o *Options) {
+		o.Dir = t.TempDir()
+		if err := os.Chmod(o.Dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if info, err := os.Stat(r.Dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("mode %v, error %v", info.Mode(), err)
+	}
+	r.add(bulk, 1, 100)
+	r.close()
+	r.open()
+	r.ship()
 	r.close()
 }

@@ -135,7 +135,7 @@ const mostFile = mostSegment + mostBody + headerBytes + 255
 // load reads the file into buffer, as far as it can be read. What cannot be is zeros.
 func (s *segment) load(buffer []byte) {
 	s.data = buffer[:0]
-	f, err := os.Open(s.path)
+	f, err := os.OpenFile(s.path, open, 0)
 	if err != nil {
 		return
 	}

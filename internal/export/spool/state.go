@@ -123,7 +123,7 @@ type stateFile struct {
 
 // read gives the newest sound state, if there is one.
 func (f *stateFile) read() (newest state, ok bool) {
-	file, err := os.Open(f.path)
+	file, err := os.OpenFile(f.path, open, 0)
 	if err != nil {
 		return newest, false
 	}
