@@ -112,6 +112,7 @@ func (d *delivery) bulkNumbers() events.BulkMetrics {
 	m := events.BulkMetrics{
 		Requests: metrics.ByStatus(s.Requests), Bytes: s.SentBytes,
 		Retries: s.Retried, Rejected: s.Rejected, Duplicates: s.Duplicate,
+		DeadLetterFailures: s.DeadLetterFailure, LastSuccess: s.LastSuccess,
 		Latency: events.Histogram{Counts: s.Latency.Counts, Sum: time.Duration(s.Latency.Sum * float64(time.Second))},
 	}
 	for _, bound := range s.Latency.Bounds {

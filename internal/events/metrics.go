@@ -39,6 +39,9 @@ type BulkMetrics struct {
 	Rejected   uint64        // events that it refuses for good
 	Duplicates uint64        // events that it had already
 	Latency    Histogram     // from a request to its answer
+
+	DeadLetterFailures uint64    // rejected events that could not be kept in the dead-letter file
+	LastSuccess        time.Time // when it last took a request; zero: never in this run
 }
 
 // StatusCount counts requests by what was answered.

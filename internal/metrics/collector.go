@@ -28,6 +28,7 @@ type families struct {
 	queueEvents, queueBytes                                 family
 	spoolEvents, spoolBytes, spoolAge, spoolOnDisk, damaged family
 	requests, requestBytes, retries, rejected, duplicates   family
+	unkept, success                                         family
 	latency                                                 *prometheus.Desc
 	source, served                                          family
 	processes, processBytes, evicted, unknown               family
@@ -75,6 +76,8 @@ func newFamilies() families {
 		retries:      counter("sensor_bulk_retried_events_total", "Events that were sent again."),
 		rejected:     counter("sensor_bulk_rejected_events_total", "Events that the search engine refuses for good."),
 		duplicates:   counter("sensor_bulk_duplicate_events_total", "Events that the search engine had already."),
+		unkept:       counter("sensor_bulk_dead_letter_failures_total", "Rejected events that could not be kept in the dead-letter file."),
+		success:      gauge("sensor_bulk_last_success_timestamp_seconds", "When the search engine last took a request; 0 if it has not in this run."),
 		latency:      desc("sensor_bulk_latency_seconds", "Time from a request to its answer."),
 
 		source: gauge("sensor_source_info", "The source that tells of a kind, and its variant.", "kind", "source", "variant"),
@@ -114,7 +117,7 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	o := output(metrics)
 	m := c.reader.Read()
 	o.one(f.build, 1, c.reader.sources.Version, runtime.Version())
-	o.one(f.start, float64(m.Start.UnixNano())/1e9)
+	o.one(f.start, seconds(m.Start))
 	serving := c.reader.serving()
 	if serving == nil {
 		serving = &events.Serving{}
@@ -147,6 +150,14 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 }
 
 type output chan<- prometheus.Metric
+
+// seconds since 1970; 0 if there is no time.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixNano()) / 1e9
+}
 
 func (o output) one(f family, value float64, labels ...string) {
 	o <- prometheus.MustNewConstMetric(f.desc, f.typ, value, labels...)
@@ -216,6 +227,8 @@ func (o output) bulk(f *families, b *events.BulkMetrics) {
 	o.one(f.retries, float64(b.Retries))
 	o.one(f.rejected, float64(b.Rejected))
 	o.one(f.duplicates, float64(b.Duplicates))
+	o.one(f.unkept, float64(b.DeadLetterFailures))
+	o.one(f.success, seconds(b.LastSuccess))
 	var count uint64
 	upTo := map[float64]uint64{}
 	for i, n := range b.Latency.Counts {

@@ -78,6 +78,8 @@ func TestCollect(t *testing.T) {
 		"sensor_bulk_retried_events_total":                               15,
 		"sensor_bulk_rejected_events_total":                              16,
 		"sensor_bulk_duplicate_events_total":                             17,
+		"sensor_bulk_dead_letter_failures_total":                         22,
+		"sensor_bulk_last_success_timestamp_seconds":                     1700000100.5,
 		"sensor_bulk_latency_seconds le=0.005":                           1,
 		"sensor_bulk_latency_seconds le=0.01":                            3,
 		"sensor_bulk_latency_seconds le=10":                              28,
@@ -140,6 +142,16 @@ func TestCollectAge(t *testing.T) {
 		got := gathered(t, s)
 		if age, ok := got["sensor_spool_oldest_age_seconds"]; !ok || age != 0 || got["sensor_spool_on_disk"] != 0 {
 			t.Errorf("%s: %v s old, there: %v", name, age, ok)
+		}
+	}
+}
+
+// What has not happened yet is 0 to Prometheus.
+func TestCollectNever(t *testing.T) {
+	got := gathered(t, Sources{Bulk: func() events.BulkMetrics { return events.BulkMetrics{} }})
+	for _, name := range []string{"sensor_bulk_last_success_timestamp_seconds", "process_start_time_seconds"} {
+		if at, ok := got[name]; !ok || at != 0 {
+			t.Errorf("%s = %v, there: %v", name, at, ok)
 		}
 	}
 }

@@ -40,6 +40,7 @@ func full() Sources {
 					Bounds: []time.Duration{5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, time.Second, 10 * time.Second},
 					Counts: []uint64{1, 2, 3, 4, 5, 6, 7, 8}, Sum: 90 * time.Second,
 				},
+				DeadLetterFailures: 22, LastSuccess: time.Unix(1700000100, 500e6),
 			}
 		},
 		Table: func() events.TableMetrics {

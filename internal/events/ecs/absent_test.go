@@ -146,7 +146,7 @@ func TestAbsentWhenUnknown(t *testing.T) {
 				"sensor.metrics.process_table. sensor.metrics.process.", "sensor.metrics.lost"},
 		"spooled events": {events.KindMetrics, func(ev *events.Event) { ev.Metrics.Spool.Oldest = time.Time{} }, "sensor.metrics.spool.age_ms", "sensor.metrics.spool.events"},
 		"bulk requests": {events.KindMetrics, func(ev *events.Event) { ev.Metrics.Bulk = &events.BulkMetrics{} },
-			"sensor.metrics.bulk.requests. sensor.metrics.bulk.latency.le_ms.", "sensor.metrics.bulk.bytes sensor.metrics.bulk.latency.count"},
+			"sensor.metrics.bulk.requests. sensor.metrics.bulk.latency.le_ms. sensor.metrics.bulk.last_success", "sensor.metrics.bulk.bytes sensor.metrics.bulk.latency.count"},
 		"hashes":          {events.KindFileIntegrity, func(ev *events.Event) { ev.File.Hashes = nil }, "file.hash.", "file.path"},
 		"online":          {events.KindFileIntegrity, func(ev *events.Event) { ev.File.Offline = false }, "sensor.file.offline", "file.path"},
 		"doer of another": {events.KindFileIntegrity, func(*events.Event) {}, "process. user. group. related.user", "file.path related.hosts"},

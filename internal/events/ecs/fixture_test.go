@@ -166,7 +166,8 @@ func metrics(at time.Time) *events.Metrics {
 		Spool:   &events.SpoolMetrics{Events: 3, Bytes: 4, Oldest: at.Add(-1500 * time.Millisecond), OnDisk: true, Damaged: 5},
 		Bulk: &events.BulkMetrics{
 			Requests: []events.StatusCount{{Status: "200", Count: 6}, {Status: "429", Count: 7}, {Status: "503"}, {Status: "none", Count: 8}}, Bytes: 11, Retries: 12, Rejected: 13, Duplicates: 14,
-			Latency: events.Histogram{Bounds: []time.Duration{5 * time.Millisecond, time.Second}, Counts: []uint64{15, 16, 17}, Sum: 18 * time.Second},
+			Latency:            events.Histogram{Bounds: []time.Duration{5 * time.Millisecond, time.Second}, Counts: []uint64{15, 16, 17}, Sum: 18 * time.Second},
+			DeadLetterFailures: 29, LastSuccess: at.Add(-2500 * time.Millisecond),
 		},
 		Table: &events.TableMetrics{Processes: 19, Bytes: 20, Evicted: 21, Unknown: 22},
 		Usage: &events.UsageMetrics{User: 23 * time.Second, System: 24 * time.Second, Resident: 25, Heap: 26, Threads: 27, Goroutines: 28},

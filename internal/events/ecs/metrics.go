@@ -102,6 +102,8 @@ func (w *writer) bulk(b *events.BulkMetrics) {
 	w.number("retries", b.Retries)
 	w.number("rejected", b.Rejected)
 	w.number("duplicates", b.Duplicates)
+	w.number("dead_letter_failures", b.DeadLetterFailures)
+	w.time("last_success", b.LastSuccess)
 	w.latency(b.Latency)
 	w.close()
 }
