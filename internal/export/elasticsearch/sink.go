@@ -55,7 +55,9 @@ const (
 	mostBuffered = 1 << 20
 )
 
-// Sink is an [events.Keeper].
+var _ events.Deferring = (*Sink)(nil)
+
+// Sink is an [events.Deferring].
 type Sink struct {
 	options Options
 	do      func(ctx context.Context, method, path string, header http.Header, body []byte) (*engine.Response, error)
@@ -131,8 +133,8 @@ func (s *Sink) start() {
 // Name implements [events.Sink].
 func (s *Sink) Name() string { return "elasticsearch" }
 
-// Keeps implements [events.Keeper].
-func (s *Sink) Keeps() {}
+// Defers implements [events.Deferring].
+func (s *Sink) Defers() {}
 
 // Write implements [events.Sink]. It spools the events, all of them, and does not wait for the engine. It is for one
 // goroutine.
