@@ -65,8 +65,9 @@ func (s *Spool) take(entries, bytes int) *Batch {
 	room := bytes
 	for _, l := range logs {
 		for l.waiting > 0 && len(b.Entries) < entries {
-			i := slices.IndexFunc(l.segments, func(seg *segment) bool { return seg.waiting > 0 })
-			if seg := l.segments[i]; seg.data == nil {
+			if seg := l.next(); seg == nil {
+				break
+			} else if seg.data == nil {
 				s.load(l, seg)
 			} else if !s.takeFrom(l, seg, b, entries, &room) {
 				break

@@ -94,7 +94,7 @@ func (r *rig) abandon() {
 	r.t.Helper()
 	r.stop()
 	<-r.stopped
-	r.dir.lock.Close()
+	r.dir.close()
 	r.check()
 }
 

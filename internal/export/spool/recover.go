@@ -18,7 +18,11 @@ func (s *Spool) recover() error {
 		return err
 	}
 	s.dir, s.state, s.used = dir, newStateFile(dir.path), otherBytes
-	noted, ok := s.state.read()
+	noted, ok, err := s.state.read()
+	if err != nil {
+		dir.close()
+		return err
+	}
 	s.age = resume(noted.age, *s.options.clocks)
 	s.last.generation = noted.generation
 	// After a power loss a segment that was removed when it was settled may be gone, and
@@ -30,7 +34,7 @@ func (s *Spool) recover() error {
 		l.taken = max(1, noted.end)
 		l.end = max(l.taken, l.settled.end())
 		if err := s.recoverLog(l, exact); err != nil {
-			dir.lock.Close()
+			dir.close()
 			return err
 		}
 	}
@@ -61,9 +65,12 @@ func (s *Spool) recoverLog(l *classLog, exact bool) error {
 		seg := newSegment(first, s.dir.segmentName(l.class, first))
 		seg.named, seg.closed = true, true
 		if i+1 < len(firsts) {
-			s.recoverSegment(l, seg, run{firsts[i+1], firsts[i+1]}, known)
+			err = s.recoverSegment(l, seg, run{firsts[i+1], firsts[i+1]}, known)
 		} else {
-			s.recoverSegment(l, seg, run{l.taken, mostSequence}, known)
+			err = s.recoverSegment(l, seg, run{l.taken, mostSequence}, known)
+		}
+		if err != nil {
+			return err
 		}
 		last = seg.run
 	}
@@ -77,8 +84,10 @@ func (s *Spool) recoverLog(l *classLog, exact bool) error {
 
 // recoverSegment takes over a segment, which ends within the given numbers. Of
 // those below known it is sure that there was an event; if known is 0, nothing is known.
-func (s *Spool) recoverSegment(l *classLog, seg *segment, ends run, known uint64) {
-	seg.load(s.buffer())
+func (s *Spool) recoverSegment(l *classLog, seg *segment, ends run, known uint64) error {
+	if err := seg.read(s.buffer(), true); err != nil {
+		return err
+	}
 	seg.size, seg.stored = len(seg.data), len(seg.data)
 	type half struct { // a record with a damaged body
 		sequence uint64
@@ -122,42 +131,11 @@ func (s *Spool) recoverSegment(l *classLog, seg *segment, ends run, known uint64
 	l.end = max(l.end, seg.end)
 	s.used += seg.cost()
 	s.age.base += max(0, seg.newest-s.age.now())
+	return nil
 }
 
 // missing counts events of the earlier run that damage has cost.
 func (s *Spool) missing(kind events.Kind, n uint64, first, last int64) {
 	s.options.Ledger.Recovered(kind, n)
 	s.lose(events.ReasonSpoolDamaged, kind, n, first, last)
-}
-
-// load reads a segment's file. What waits there and is not sound is dropped.
-func (s *Spool) load(l *classLog, seg *segment) {
-	expected, kinds := seg.waits, seg.kinds
-	l.waiting -= seg.waiting
-	seg.waits, seg.waiting, seg.kinds = nil, 0, [events.KindCount]int{}
-	seg.load(s.buffer())
-	rest := expected
-	survey(seg.data, seg.first, seg.end, func(r record, offset int, sound bool) {
-		for len(rest) > 0 && rest[0].end <= r.sequence {
-			rest = rest[1:]
-		}
-		if sound && len(rest) > 0 && rest[0].first <= r.sequence {
-			seg.expect(r, offset, s.kinds[string(r.kind)])
-		}
-	})
-	l.waiting += seg.waiting
-	lost := uint64(0)
-	for k := range kinds {
-		n := uint64(kinds[k] - seg.kinds[k])
-		lost += n
-		s.lose(events.ReasonSpoolDamaged, events.Kind(k), n, seg.earliest, seg.latest)
-	}
-	if lost == 0 {
-		return
-	}
-	s.options.Log.Warn("a segment of the spool is damaged", "file", seg.path, "events", lost)
-	for _, w := range expected {
-		l.lack(w.run, seg.waits, 0)
-	}
-	s.retire(l, seg)
 }

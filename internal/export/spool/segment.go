@@ -3,11 +3,14 @@
 package spool
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sensor/internal/events"
 )
@@ -25,6 +28,7 @@ type segment struct {
 	file   *os.File // while it is written to
 	closed bool     // takes no more records
 	begun  bool     // somebody reads it, or has
+	unread backoff  // of reading it, if that has failed
 
 	waits            []span                // what is not given out yet, in order
 	waiting          int                   // how many records that are
@@ -132,30 +136,58 @@ func (s *segment) release() {
 // mostFile is how much of a file can be a segment.
 const mostFile = mostSegment + mostBody + headerBytes + 255
 
-// load reads the file into buffer, as far as it can be read. What cannot be is zeros.
-func (s *segment) load(buffer []byte) {
-	s.data = buffer[:0]
+// read reads the file. What is not there or is no file has nothing in it: that is damage,
+// as are the blocks that a disk has lost, if salvage is set. An error is for what may be
+// read another time; then nothing is changed.
+func (s *segment) read(buffer []byte, salvage bool) error {
 	f, err := os.OpenFile(s.path, open, 0)
-	if err != nil {
-		return
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ELOOP) {
+		s.data = buffer[:0]
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("open spool segment: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return
+		return fmt.Errorf("open spool segment: %w", err)
 	}
-	size := int(min(info.Size(), mostFile))
-	s.data = slices.Grow(s.data, size)[:size]
-	salvage(f, s.data)
+	size := 0
+	if info.Mode().IsRegular() {
+		size = int(min(info.Size(), mostFile))
+	}
+	b := slices.Grow(buffer[:0], size)[:size]
+	if err := readAll(f, b, salvage); err != nil {
+		return fmt.Errorf("read spool segment: %w", err)
+	}
+	s.data = b
+	return nil
 }
 
-// salvage reads a file, of which the disk may have lost a part only.
-func salvage(f io.ReaderAt, b []byte) {
-	n, err := f.ReadAt(b, 0)
-	for err != nil && n < len(b) {
+// readAll reads a file. If it has become shorter the rest is zeros; so are, with salvage, the
+// blocks that the disk has lost, unless those are all.
+func readAll(f io.ReaderAt, b []byte, salvage bool) error {
+	n, failed := f.ReadAt(b, 0)
+	if failed == nil {
+		return nil
+	}
+	if failed == io.EOF {
+		clear(b[n:])
+		return nil
+	}
+	some := n > 0
+	for n < len(b) {
 		block := b[n:min(n+blockBytes-n%blockBytes, len(b))]
-		read, _ := f.ReadAt(block, int64(n))
+		read, err := f.ReadAt(block, int64(n))
+		if err != nil && err != io.EOF && !(salvage && errors.Is(err, unix.EIO)) {
+			return err
+		}
+		some = some || read > 0
 		clear(block[read:])
 		n += len(block)
 	}
+	if !some {
+		return failed
+	}
+	return nil
 }

@@ -82,6 +82,7 @@ type Spool struct {
 	last      state    // checkpoint
 	doomed    []string // files to remove once the checkpoint is written
 	trouble   trouble
+	unread    bool          // some segment cannot be read
 	losses    []events.Loss // not told yet
 	logged    time.Time     // when losses were last logged
 	damaged   uint64
@@ -248,6 +249,7 @@ func (s *Spool) maintain(ctx context.Context) {
 		s.mu.Lock()
 		s.expire()
 		s.mend()
+		s.reread()
 		if len(s.doomed) > 0 {
 			s.checkpoint()
 		}

@@ -4,12 +4,15 @@ package spool
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A state is the checkpoint: what is settled. It stands in one of the two slots
@@ -122,19 +125,24 @@ type stateFile struct {
 }
 
 // read gives the newest sound state, if there is one.
-func (f *stateFile) read() (newest state, ok bool) {
+func (f *stateFile) read() (newest state, ok bool, err error) {
 	file, err := os.OpenFile(f.path, open, 0)
-	if err != nil {
-		return newest, false
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ELOOP) {
+		return newest, false, nil
+	} else if err != nil {
+		return newest, false, fmt.Errorf("open spool state: %w", err)
 	}
 	defer file.Close()
-	b, _ := io.ReadAll(io.LimitReader(file, 2*slotBytes)) // what cannot be read is not sound
+	b, err := io.ReadAll(io.LimitReader(file, 2*slotBytes))
+	if err != nil && !errors.Is(err, unix.EISDIR) {
+		return newest, false, fmt.Errorf("read spool state: %w", err)
+	}
 	for slot := 0; slot+slotBytes <= len(b); slot += slotBytes {
 		if s, sound := decodeState(b[slot : slot+slotBytes]); sound && (!ok || s.generation > newest.generation) {
 			newest, ok = s, true
 		}
 	}
-	return newest, ok
+	return newest, ok, nil
 }
 
 // write writes the state where it does not overwrite the one before.

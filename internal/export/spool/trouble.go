@@ -10,10 +10,15 @@ import (
 // A trouble is that the disk cannot be written to: it is full, broken or read-only.
 // What comes meanwhile stays in memory.
 type trouble struct {
-	err   error         // nil if there is none
+	err   error     // nil if there is none
+	ended time.Time // when the last trouble was over
+	backoff
+}
+
+// A backoff says when something that failed is tried again.
+type backoff struct {
 	pause time.Duration // between two attempts
 	retry time.Time     // when the next one is due
-	ended time.Time     // when the last trouble was over
 }
 
 const (
@@ -43,16 +48,16 @@ func (s *Spool) fail(err error) {
 	s.options.Log.Error("the spool cannot be written to: events are kept in memory until it can", "error", err, "bytes", s.memory)
 	now := time.Now()
 	if now.Sub(t.ended) > mostPause {
-		t.pause = leastPause
+		t.pause = 0
 	}
 	t.err = err
 	t.wait(now)
 }
 
 // wait puts the next attempt off.
-func (t *trouble) wait(now time.Time) {
-	t.retry = now.Add(t.pause)
-	t.pause = min(2*t.pause, mostPause)
+func (b *backoff) wait(now time.Time) {
+	b.pause = min(max(leastPause, 2*b.pause), mostPause)
+	b.retry = now.Add(b.pause)
 }
 
 // mend writes to the disk what is in memory alone, if it is time to try again.

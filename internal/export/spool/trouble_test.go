@@ -289,8 +289,12 @@ func TestStateTrouble(t *testing.T) {
 		r := newRig(t, nil)
 		r.add(bulk, 30, 1000)
 		r.close()
-		undo := bind(t, device, filepath.Join(r.Dir, stateName))
 		r.open()
+		undo := bind(t, device, r.state.path)
+		r.Spool.mu.Lock()
+		r.state.file.Close()
+		r.state.file = nil
+		r.Spool.mu.Unlock()
 		r.add(bulk, 30, 1000)
 		b, _ := r.take(40, 1<<20)
 		r.settle(b)
@@ -340,10 +344,19 @@ func TestSalvage(t *testing.T) {
 		want := slices.Clone(b)
 		clear(want[broken*blockBytes : min(len(b), (broken+1)*blockBytes)])
 		got := slices.Repeat([]byte{9}, len(b))
-		salvage(brokenReader{b, broken}, got)
-		if !bytes.Equal(got, want) {
-			t.Errorf("with block %d broken, something else was read", broken)
+		if err := readAll(brokenReader{b, broken}, slices.Clone(got), false); err != unix.EIO {
+			t.Errorf("with block %d broken, got error %v", broken, err)
 		}
+		if err := readAll(brokenReader{b, broken}, got, true); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("with block %d broken, something else was read, error %v", broken, err)
+		}
+	}
+	if err := readAll(brokenReader{b[:10], 0}, make([]byte, 10), true); err != unix.EIO { // nothing is left to keep
+		t.Errorf("got error %v", err)
+	}
+	got := bytes.Repeat([]byte{9}, len(b)+5000)
+	if err := readAll(bytes.NewReader(b), got, false); err != nil || !bytes.Equal(got, append(b, make([]byte, 5000)...)) {
+		t.Errorf("of a file that was cut something else was read, error %v", err)
 	}
 }
 
