@@ -19,6 +19,7 @@ import (
 // access is what gives access: the credentials, and a transport with the certificates.
 type access struct {
 	authorization string
+	secrets       secrets
 	transport     *http.Transport
 	content       [sha256.Size]byte // of all files that it was made of
 }
@@ -62,6 +63,7 @@ func readAccess(o Options) (*access, error) {
 	if a.authorization, err = authorization(o, files); err != nil {
 		return nil, err
 	}
+	a.secrets = secretsOf(a.authorization)
 	config, err := tlsConfig(o, files)
 	if err != nil {
 		return nil, err
@@ -105,7 +107,7 @@ func authorization(o Options, files map[string]string) (string, error) {
 }
 
 func tlsConfig(o Options, files map[string]string) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: o.ServerName, InsecureSkipVerify: o.Insecure}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.CAFile != "" {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM([]byte(files[o.CAFile])) {

@@ -38,12 +38,12 @@ func NewAnswerError(response *Response) *AnswerError {
 	}
 	var top cause
 	if json.Unmarshal(body.Error, &top) == nil {
-		e.Type, e.Reason = cut(top.Type), cut(top.reasons())
+		e.Type, e.Reason = cut(response.Redact(top.Type)), cut(response.Redact(top.reasons()))
 		return e
 	}
 	var text string // as OpenSearch and proxies have it
 	if json.Unmarshal(body.Error, &text) == nil {
-		e.Reason = cut(text)
+		e.Reason = cut(response.Redact(text))
 	}
 	return e
 }

@@ -34,8 +34,6 @@ type Options struct {
 
 	CAFile                   string // PEM; "": the system's authorities
 	CertificateFile, KeyFile string // PEM of the client certificate
-	ServerName               string // name that the engine's certificate is to have; "": that of the host
-	Insecure                 bool   // believe any certificate
 
 	Timeout   time.Duration // of one request to one endpoint, answer included; 0: 90 s
 	UserAgent string
@@ -59,17 +57,19 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
+
+	secrets secrets // that the request had
 }
 
 const (
 	defaultTimeout = 90 * time.Second
-	// mostAnswer bounds what is read of an answer: whoever answers may be anybody.
+	// mostAnswer bounds what [Client.Do] reads of an answer: whoever answers may be anybody.
 	mostAnswer = 64 << 20
 	// readAgainAfter is how long the content of a file is taken for what it still is.
 	readAgainAfter = time.Minute
 )
 
-// ErrAnswerTooLarge says that an answer has more than 64 MiB.
+// ErrAnswerTooLarge says that an answer has more bytes than it may.
 var ErrAnswerTooLarge = errors.New("the answer is too large")
 
 // New makes a client. It reads the files but makes no connection.
@@ -94,25 +94,30 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Do asks one endpoint after the other until one answers, whatever it answers. So an engine may get the request more than
-// once. header and body may be nil; body is not used any more when Do returns. err has an [*Error] for each endpoint that
-// was asked.
+// Do is [Client.DoWithin] for answers of up to 64 MiB.
 func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) (*Response, error) {
+	return c.DoWithin(ctx, mostAnswer, method, path, header, body)
+}
+
+// DoWithin asks one endpoint after the other until one answers, whatever it answers, with up to so many bytes, unpacked. So
+// an engine may get the request more than once. header and body may be nil; body is not used any more when DoWithin returns.
+// err has an [*Error] for each endpoint that was asked.
+func (c *Client) DoWithin(ctx context.Context, most int64, method, path string, header http.Header, body []byte) (*Response, error) {
 	if time.Since(time.Unix(0, c.lastRead.Load())) > readAgainAfter {
 		c.Renew()
 	}
 	var errs []error
 	renewed := false
 	for _, endpoint := range c.endpoints.order() {
-		response, err := c.ask(ctx, endpoint, method, path, header, body)
+		response, err := c.ask(ctx, endpoint, most, method, path, header, body)
 		if stale := new(staleError); errors.As(err, &stale) {
 			c.access.Load().transport.CloseIdleConnections()
-			response, err = c.ask(ctx, endpoint, method, path, header, body)
+			response, err = c.ask(ctx, endpoint, most, method, path, header, body)
 		}
 		denied := err == nil && (response.Status == http.StatusUnauthorized || response.Status == http.StatusForbidden)
 		if !renewed && ctx.Err() == nil && (err != nil || denied) && c.Renew() {
 			renewed = true
-			response, err = c.ask(ctx, endpoint, method, path, header, body)
+			response, err = c.ask(ctx, endpoint, most, method, path, header, body)
 		}
 		if err != nil && ctx.Err() != nil {
 			return nil, err
@@ -127,7 +132,7 @@ func (c *Client) Do(ctx context.Context, method, path string, header http.Header
 }
 
 // ask asks one endpoint.
-func (c *Client) ask(ctx context.Context, to *endpoint, method, path string, header http.Header, body []byte) (*Response, error) {
+func (c *Client) ask(ctx context.Context, to *endpoint, most int64, method, path string, header http.Header, body []byte) (*Response, error) {
 	timed, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	kept := false
@@ -153,17 +158,17 @@ func (c *Client) ask(ctx context.Context, to *endpoint, method, path string, hea
 		if kept && timed.Err() == nil {
 			err = &staleError{err}
 		}
-		return nil, c.fault(ctx, timed, to.address(), err)
+		return nil, c.fault(ctx, timed, to.address(), access.secrets.redactError(err))
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer+1))
-	if err == nil && len(answer) > mostAnswer {
+	answer, err := io.ReadAll(io.LimitReader(response.Body, most+1))
+	if err == nil && int64(len(answer)) > most {
 		err = ErrAnswerTooLarge
 	}
 	if err != nil {
-		return nil, c.fault(ctx, timed, to.address(), err)
+		return nil, c.fault(ctx, timed, to.address(), access.secrets.redactError(err))
 	}
-	return &Response{Host: to.address(), Status: response.StatusCode, Header: response.Header, Body: answer}, nil
+	return &Response{Host: to.address(), Status: response.StatusCode, Header: response.Header, Body: answer, secrets: access.secrets}, nil
 }
 
 // staleError says that a connection that was kept gave no answer. The engine may have ended it at that very moment.

@@ -248,6 +248,27 @@ func TestHugeAnswer(t *testing.T) {
 	if err := fails(t, c, server.URL); !errors.Is(err, ErrAnswerTooLarge) {
 		t.Errorf("got %v", err)
 	}
+	if _, err := c.Info(t.Context()); !errors.Is(err, ErrAnswerTooLarge) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The bound is that of the request, in bytes that are unpacked.
+func TestAnswerWithin(t *testing.T) {
+	leavesNothing(t)
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		packed := gzip.NewWriter(w)
+		packed.Write(make([]byte, 1000))
+		packed.Close()
+	})
+	c, _ := open(t, Options{Hosts: []string{server.URL}})
+	if response, err := c.DoWithin(t.Context(), 1000, http.MethodGet, "/", nil, nil); err != nil || len(response.Body) != 1000 {
+		t.Errorf("got %v, %v", response, err)
+	}
+	if response, err := c.DoWithin(t.Context(), 999, http.MethodGet, "/", nil, nil); !errors.Is(err, ErrAnswerTooLarge) {
+		t.Errorf("got %v, %v", response, err)
+	}
 }
 
 // A redirection is an answer like others: credentials go where they are meant to.

@@ -58,10 +58,13 @@ func (i Info) AtLeast(major, minor int) bool {
 	return err == nil && (gotMajor > major || gotMajor == major && gotMinor >= minor)
 }
 
+// mostInfo bounds what an engine can say of itself.
+const mostInfo = 1 << 20
+
 // Info asks the engine what it is. Where the credentials do not let us ask (403), the answer still tells the product.
 // err is an [*AnswerError] if the engine answers otherwise.
 func (c *Client) Info(ctx context.Context) (Info, error) {
-	response, err := c.Do(ctx, http.MethodGet, "/", nil, nil)
+	response, err := c.DoWithin(ctx, mostInfo, http.MethodGet, "/", nil, nil)
 	if err != nil {
 		return Info{}, fmt.Errorf("ask what the search engine is: %w", err)
 	}
@@ -88,7 +91,7 @@ func isElastic(response *Response) bool {
 
 // infoOfSecurity asks OpenSearch's security plug-in for its health, which anybody may know.
 func (c *Client) infoOfSecurity(ctx context.Context) (Info, error) {
-	response, err := c.Do(ctx, http.MethodGet, "/_plugins/_security/health", nil, nil)
+	response, err := c.DoWithin(ctx, mostInfo, http.MethodGet, "/_plugins/_security/health", nil, nil)
 	if err != nil {
 		return Info{}, fmt.Errorf("ask what the search engine is: %w", err)
 	}
@@ -114,7 +117,7 @@ func parseInfo(response *Response) (Info, error) {
 	if err := json.Unmarshal(response.Body, &root); err != nil {
 		return Info{}, fmt.Errorf("the answer is not that of a search engine: %w", err)
 	}
-	info := Info{Version: root.Version.Number, Cluster: root.Cluster, Serverless: root.Version.Flavor == "serverless"}
+	info := Info{Version: response.Redact(root.Version.Number), Cluster: response.Redact(root.Cluster), Serverless: root.Version.Flavor == "serverless"}
 	switch {
 	// The tag line stays where OpenSearch calls itself 7.10.2 for old clients.
 	case root.Version.Distribution == "opensearch", strings.Contains(root.Tagline, "OpenSearch"):
