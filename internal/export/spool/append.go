@@ -32,7 +32,7 @@ func (s *Spool) Append(list []Entry) {
 	s.checkpoint()
 	s.notify()
 	sync := s.options.Sync == SyncBatch || len(s.unsynced) > mostUnsynced
-	s.mu.Unlock()
+	s.unlock()
 	if sync {
 		s.sync()
 	}

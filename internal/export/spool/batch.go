@@ -35,7 +35,7 @@ const bulkFirst = 4
 // batches may be out, each of which is to be settled or returned.
 func (s *Spool) Next(ctx context.Context, entries, bytes int) (*Batch, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	for {
 		switch {
 		case ctx.Err() != nil:
@@ -130,7 +130,7 @@ func (s *Spool) forget(b *Batch) bool {
 // killed right after. A second call does nothing.
 func (s *Spool) Settle(b *Batch) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if !s.forget(b) {
 		return
 	}
@@ -157,7 +157,7 @@ func (s *Spool) Settle(b *Batch) {
 // in its place. A second call does nothing.
 func (s *Spool) Return(b *Batch) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if !s.forget(b) {
 		return
 	}

@@ -19,7 +19,7 @@ func (s *Spool) Close() error {
 	defer s.appending.Unlock()
 	defer s.tell()
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if s.closed {
 		return nil
 	}

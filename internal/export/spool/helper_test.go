@@ -218,7 +218,7 @@ func (r *rig) ship() (list []int) {
 // waits counts what could be taken.
 func (r *rig) waits() int {
 	r.Spool.mu.Lock()
-	defer r.Spool.mu.Unlock()
+	defer r.Spool.unlock()
 	return r.critical.waiting + r.bulk.waiting
 }
 

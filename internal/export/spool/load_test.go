@@ -66,7 +66,7 @@ func TestUnreadable(t *testing.T) {
 // tryTake takes a batch if there is one to be had at once.
 func (r *rig) tryTake() *Batch {
 	r.Spool.mu.Lock()
-	defer r.Spool.mu.Unlock()
+	defer r.Spool.unlock()
 	return r.Spool.take(100, 1<<20)
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sensor/internal/events"
@@ -71,8 +72,8 @@ type Spool struct {
 	state   *stateFile
 	kinds   map[string]events.Kind
 
-	appending sync.Mutex // held for an Append, so that mu is free while the disk writes
-	mu        sync.Mutex
+	appending sync.Mutex // held for an Append with its fsync, for which mu is not
+	mu        sync.Mutex // of all below; held while files are written, and so for as long as a disk hangs
 	critical  classLog
 	bulk      classLog
 	age       age
@@ -92,6 +93,8 @@ type Spool struct {
 	named     bool       // a file was made, and the directory is not either
 	buffers   [][]byte   // of segments that are gone, to be used again
 	lists     [][]Entry  // of batches that are gone, likewise
+
+	shown atomic.Pointer[Stats] // as they were when mu was last given back
 
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -118,6 +121,7 @@ func Open(o Options) (*Spool, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	s.shown.Store(new(s.stats()))
 	go s.maintain(ctx)
 	s.tell()
 	return s, nil
@@ -151,50 +155,6 @@ func (s *Spool) logOf(k events.Kind) *classLog {
 	return &s.bulk
 }
 
-// Stats are what a spool holds at one moment.
-type Stats struct {
-	Bytes    int64     // of disk or memory
-	Entries  uint64    // that are not settled
-	Oldest   time.Time // when the oldest of them was appended; zero if there is none
-	OnDisk   bool      // false in memory mode, and while the disk cannot be written to
-	Segments int
-	Damaged  uint64 // events that damage has cost since Open
-}
-
-// Stats may be called at any time.
-func (s *Spool) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.age.now()
-	st := Stats{Bytes: s.used, OnDisk: s.dir != nil && s.trouble.err == nil, Damaged: s.damaged}
-	oldest := time.Duration(-1)
-	older := func(since time.Duration) {
-		if oldest < 0 || since < oldest {
-			oldest = since
-		}
-	}
-	for _, l := range s.logs() {
-		st.Segments += len(l.segments)
-		st.Entries += uint64(l.waiting)
-		for _, seg := range l.segments {
-			if seg.waiting > 0 {
-				older(seg.waits[0].since)
-				break
-			}
-		}
-	}
-	for _, b := range s.batches {
-		st.Entries += uint64(len(b.Entries))
-		for _, p := range b.parts {
-			older(p.since)
-		}
-	}
-	if st.Entries > 0 {
-		st.Oldest = time.Now().Add(oldest - now)
-	}
-	return st
-}
-
 // notify wakes whoever waits. The caller holds mu.
 func (s *Spool) notify() {
 	if s.wake != nil {
@@ -209,7 +169,7 @@ func (s *Spool) wait(ctx context.Context) error {
 		s.wake = make(chan struct{})
 	}
 	wake := s.wake
-	s.mu.Unlock()
+	s.unlock()
 	s.tell() // what was found damaged on the way here
 	defer s.mu.Lock()
 	select {
@@ -223,7 +183,7 @@ func (s *Spool) wait(ctx context.Context) error {
 // Empty waits until every event is settled. It returns the cause of ctx if that has ended, and ErrClosed.
 func (s *Spool) Empty(ctx context.Context) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	for s.critical.waiting+s.bulk.waiting+len(s.batches) > 0 {
 		if s.closed {
 			return ErrClosed
@@ -253,7 +213,7 @@ func (s *Spool) maintain(ctx context.Context) {
 		if len(s.doomed) > 0 {
 			s.checkpoint()
 		}
-		s.mu.Unlock()
+		s.unlock()
 		if s.options.Sync != SyncNever {
 			s.sync()
 		}

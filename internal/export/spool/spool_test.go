@@ -213,7 +213,7 @@ func TestKilledInAppend(t *testing.T) {
 		}
 		r.drop(&r.bulk, r.bulk.segments[1], events.ReasonSpoolFull)
 		r.checkpoint()
-		r.Spool.mu.Unlock()
+		r.Spool.unlock()
 		r.abandon()
 		r.open()
 		r.want(map[string]uint64{})
@@ -354,3 +354,23 @@ func TestEmpty(t *testing.T) {
 }
 
 var errTest = errors.New("the test has seen enough")
+
+// While the disk hangs, Stats does not.
+func TestStatsWhileDiskHangs(t *testing.T) {
+	r := newRig(t, nil)
+	r.add(bulk, 10, 10)
+	r.Spool.mu.Lock() // as who writes does
+	shown := make(chan Stats)
+	go func() { shown <- r.Stats() }()
+	select {
+	case st := <-shown:
+		if st.Entries != 10 || !st.OnDisk || st.Oldest.IsZero() {
+			t.Errorf("%+v", st)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it waits")
+	}
+	r.Spool.unlock()
+	r.ship()
+	r.close()
+}

@@ -46,7 +46,7 @@ func (s *Spool) sync() {
 	}
 
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	for _, f := range files {
 		if failed == nil {
 			f.synced = f.stored

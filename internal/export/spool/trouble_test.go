@@ -145,7 +145,7 @@ func TestDiskFullBounded(t *testing.T) {
 		if n := r.inMemory(); n > r.memory || n < r.memory/2 {
 			t.Errorf("%d bytes are in memory, want at most %d", n, r.memory)
 		}
-		r.Spool.mu.Unlock()
+		r.Spool.unlock()
 		lost := r.ledger.Read().Dropped["spool"]
 		if lost["exec"] > 0 || lost["connect"] < 3000 {
 			t.Errorf("lost %v", lost)
@@ -294,7 +294,7 @@ func TestStateTrouble(t *testing.T) {
 		r.Spool.mu.Lock()
 		r.state.file.Close()
 		r.state.file = nil
-		r.Spool.mu.Unlock()
+		r.Spool.unlock()
 		r.add(bulk, 30, 1000)
 		b, _ := r.take(40, 1<<20)
 		r.settle(b)
