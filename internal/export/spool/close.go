@@ -11,7 +11,8 @@ import (
 )
 
 // Close ends the use of the spool. What is on disk stays there for the next run,
-// also what is in batches that are out; what is in memory alone is dropped.
+// also what is in batches that are out; what is in memory alone is dropped. It returns no
+// error for a trouble that has been logged before.
 func (s *Spool) Close() error {
 	s.stop()
 	<-s.stopped
@@ -25,8 +26,14 @@ func (s *Spool) Close() error {
 	}
 	s.closed = true
 	s.notify()
-	if s.dir != nil && s.trouble.err != nil && s.attempt() == nil {
-		s.trouble.err = nil
+	known := s.trouble.err != nil // and said
+	if s.dir != nil {
+		s.miss() // of all segments: what is said to be on disk is
+		if err := s.attempt(); err != nil {
+			s.fail(err)
+		} else {
+			s.trouble.err = nil
+		}
 	}
 	for _, l := range s.logs() {
 		for _, seg := range slices.Clone(l.segments) {
@@ -38,10 +45,15 @@ func (s *Spool) Close() error {
 	if s.dir == nil {
 		return nil
 	}
-	if err := s.closeFiles(); err != nil {
-		return fmt.Errorf("close spool: %w", err)
+	err := s.closeFiles()
+	if err == nil {
+		return nil
 	}
-	return nil
+	if known { // the losses are counted, and what comes again has the same id
+		s.options.Log.Warn("the spool is closed while its disk is in trouble: what was settled since that began may come again", "error", err)
+		return nil
+	}
+	return fmt.Errorf("close spool: %w", err)
 }
 
 // dropUnstored drops what waits in a segment and is in memory alone.
@@ -83,5 +95,5 @@ func (s *Spool) closeFiles() error {
 	if err == nil {
 		s.bury()
 	}
-	return errors.Join(append(errs, err, s.dir.lock.Close())...)
+	return errors.Join(append(errs, err, s.dir.close())...)
 }

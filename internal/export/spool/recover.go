@@ -3,7 +3,10 @@
 package spool
 
 import (
+	"errors"
 	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"sensor/internal/events"
 )
@@ -14,10 +17,14 @@ const otherBytes = 2*blockBytes + 2*slotBytes
 // recover takes over what an earlier run has left in the directory.
 func (s *Spool) recover() error {
 	dir, err := openDirectory(s.options.Dir)
+	s.dir, s.state, s.used = dir, newStateFile(dir.path), otherBytes
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) { // so there is no earlier run's, or mend finds that out
+		s.fail(err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	s.dir, s.state, s.used = dir, newStateFile(dir.path), otherBytes
 	noted, ok, err := s.state.read()
 	if err != nil {
 		dir.close()

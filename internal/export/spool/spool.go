@@ -208,6 +208,7 @@ func (s *Spool) maintain(ctx context.Context) {
 		}
 		s.mu.Lock()
 		s.expire()
+		s.inspect()
 		s.mend()
 		s.reread()
 		if len(s.doomed) > 0 {

@@ -48,10 +48,10 @@ func (s *Spool) sync() {
 	s.mu.Lock()
 	defer s.unlock()
 	for _, f := range files {
-		if failed == nil {
+		if failed != nil && f.data != nil {
+			f.segment.stored = min(f.segment.stored, f.synced) // the kernel forgets what it could not write: to be written again
+		} else if failed == nil && f.segment.file == f.File {
 			f.synced = f.stored
-		} else if f.data != nil {
-			f.segment.stored = f.synced // the kernel forgets what it could not write: to be written again
 		}
 		if failed != nil || f.closed {
 			f.release()

@@ -3,7 +3,6 @@
 package spool
 
 import (
-	"slices"
 	"time"
 )
 
@@ -77,6 +76,12 @@ func (s *Spool) mend() {
 
 // attempt stores whatever is not stored.
 func (s *Spool) attempt() error {
+	if s.gone() {
+		s.miss()
+		if err := s.renew(); err != nil {
+			return err
+		}
+	}
 	if err := s.dir.sign(); err != nil {
 		return err
 	}
@@ -108,11 +113,10 @@ func (s *Spool) shrink() {
 func (s *Spool) inMemory() int {
 	var n int
 	for _, l := range s.logs() {
-		for _, seg := range slices.Backward(l.segments) {
-			if !seg.inMemory() {
-				break
+		for _, seg := range l.segments {
+			if seg.inMemory() {
+				n += seg.size
 			}
-			n += seg.size
 		}
 	}
 	return n

@@ -236,16 +236,6 @@ func TestDiskTrouble(t *testing.T) {
 			}
 			return undo
 		}, "read-only file system"},
-		{"gone", func(t *testing.T, r *rig) func() {
-			if err := os.Rename(r.Dir, r.Dir+"s"); err != nil {
-				t.Fatal(err)
-			}
-			return func() {
-				if err := os.Rename(r.Dir+"s", r.Dir); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}, "no such file or directory"},
 	} {
 		for _, sync := range []Sync{SyncNever, SyncBatch} {
 			t.Run(test.name+", sync "+string(sync), func(t *testing.T) {
@@ -378,4 +368,53 @@ func (r brokenReader) ReadAt(p []byte, offset int64) (n int, err error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// A disk that is full when the first run begins is like one that becomes full later.
+func TestFullFromTheStart(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	dir := mount(t, "1m,nr_inodes=1")
+	r := newRig(t, func(o *Options) { o.Dir = filepath.Join(dir, "spool") })
+	r.add(bulk, 10, 1000)
+	if r.Stats().OnDisk {
+		t.Error("it says that it is on disk")
+	}
+	r.close()
+	r.want(map[string]uint64{"shutdown connect": 10})
+	r.open()
+	n := r.add(bulk, 10, 1000)
+	remount(t, dir, 0, "1m,nr_inodes=10")
+	r.awaitDisk()
+	r.abandon()
+	r.open()
+	r.ship()
+	r.once(numbers(n, n+10)...)
+	r.close()
+}
+
+// A trouble that was said is no error at the end, too.
+func TestClosedInTrouble(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	r := newRig(t, nil)
+	r.add(bulk, 30, 1000)
+	undo := bind(t, "/dev/full", r.state.path)
+	r.Spool.mu.Lock()
+	r.state.discard()
+	r.Spool.unlock()
+	b, _ := r.take(10, 1<<20)
+	r.settle(b)
+	r.said(saidTrouble, 1)
+	r.close() // checks that it returns no error
+	r.said("is closed while its disk is in trouble", 1)
+	undo()
+	r.open()
+	r.want(map[string]uint64{})
+	if n := len(r.ship()); n < 20 {
+		t.Errorf("%d came", n)
+	}
+	r.close()
 }
