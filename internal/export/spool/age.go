@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sensor/internal/clock"
 )
 
@@ -16,10 +18,11 @@ type clocks struct {
 	boot   [16]byte             // boot_id; zero if nobody can tell
 	uptime func() time.Duration // since boot, suspended or not
 	wall   func() time.Time
+	synced func() bool // the wall clock is held right by another one
 }
 
 func hostClocks() clocks {
-	c := clocks{uptime: uptime, wall: time.Now}
+	c := clocks{uptime: uptime, wall: time.Now, synced: synced}
 	if id, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
 		id = bytes.ReplaceAll(bytes.TrimSpace(id), []byte("-"), nil)
 		_, _ = hex.Decode(c.boot[:], id[:min(len(id), 2*len(c.boot))])
@@ -32,31 +35,71 @@ func uptime() time.Duration {
 	return time.Duration(ns)
 }
 
-// An age is the spool's own clock: for how long it has existed. No step of the
-// wall clock moves it: within a boot it follows the time since boot, and of the
-// time between two boots it believes the wall clock, unless that went backwards.
+// synced asks the kernel whether its clock is synchronized, as NTP daemons tell it.
+func synced() bool {
+	var t unix.Timex
+	state, err := unix.Adjtimex(&t)
+	return err == nil && state != unix.TIME_ERROR && t.Status&unix.STA_UNSYNC == 0
+}
+
+// An age is the spool's own clock: for how long there was a host that had it. No step of the
+// wall clock moves it: it follows the time since boot. How long the host was off in
+// between is known from the wall clock alone, once that is believed: until NTP has
+// set it, it may be off by years.
 type age struct {
 	clocks
-	base time.Duration // at boot, so to speak
+	base     time.Duration // at boot, so to speak
+	trust    time.Duration // since boot, from when on the wall clock is believed without being synced
+	believed bool
+	last     time.Time     // by the wall clock, that an earlier boot is known to have had; zero if it is not known
+	off      time.Duration // how long the host was off since, once that is known
 }
+
+// trustAfter is how long after Open the wall clock is believed: whoever sets it has done so by then.
+const trustAfter = 10 * time.Minute
 
 // An agePoint is the age at one moment, as the next run needs it.
 type agePoint struct {
 	boot        [16]byte
 	age, uptime time.Duration
-	wall        time.Time
+	wall        time.Time // 1970 if it was not believed
 }
 
-// resume goes on from what an earlier run has noted; from zero if it has not.
+// resume goes on from what an earlier run has noted; from zero if it has not. If the wall clock
+// is believed already, all that comes knows of the time that the host was off; else that is
+// known only later, in this run, and of what is recovered.
 func resume(noted agePoint, c clocks) age {
-	var passed time.Duration
+	a := age{clocks: c, base: noted.age, trust: c.uptime() + trustAfter}
 	switch {
+	case noted == agePoint{}:
+		a.base -= c.uptime()
 	case noted.in(c):
-		passed = c.uptime() - noted.uptime
-	case !noted.wall.IsZero():
-		passed = c.wall().Sub(noted.wall)
+		a.base -= noted.uptime
+	case noted.wall.Unix() > 0:
+		a.last = noted.wall
 	}
-	return age{c, noted.age + max(0, passed) - c.uptime()}
+	a.believe()
+	a.base, a.off = a.base+a.off, 0
+	return a
+}
+
+// believe looks whether the wall clock can be believed, and then for how long the host was off.
+func (a *age) believe() {
+	if a.believed {
+		return
+	}
+	uptime := a.uptime()
+	if a.believed = uptime >= a.trust || a.synced(); a.believed && !a.last.IsZero() {
+		a.off = max(0, a.wall().Add(-uptime).Sub(a.last))
+	}
+}
+
+// since is when something was spooled, by this clock; what an earlier run has spooled is older by the time that the host was off.
+func (a *age) since(seg *segment, spooled time.Duration) time.Duration {
+	if seg.earlier {
+		return spooled - a.off
+	}
+	return spooled
 }
 
 // in reports whether the host has not been started since.
@@ -66,5 +109,9 @@ func (a age) now() time.Duration { return a.base + a.uptime() }
 
 func (a age) note() agePoint {
 	uptime := a.uptime()
-	return agePoint{a.boot, a.base + uptime, uptime, a.wall()}
+	p := agePoint{a.boot, a.base + uptime, uptime, time.Unix(0, 0)}
+	if a.believed {
+		p.wall = a.wall()
+	}
+	return p
 }

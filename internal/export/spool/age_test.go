@@ -18,6 +18,14 @@ type fakeClocks struct {
 	at   time.Time // of boot
 	mu   sync.Mutex
 	step time.Duration // of the wall clock
+	lost bool          // it is not synchronized
+}
+
+// lose says whether the wall clock is not synchronized.
+func (f *fakeClocks) lose(lost bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = lost
 }
 
 // set sets the wall clock.
@@ -32,6 +40,11 @@ func (f *fakeClocks) clocks() *clocks {
 	return &clocks{
 		boot:   [16]byte{f.boot},
 		uptime: func() time.Duration { return time.Since(at) },
+		synced: func() bool {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return !f.lost
+		},
 		wall: func() time.Time {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -176,4 +189,52 @@ func TestPowerLoss(t *testing.T) {
 		}
 		r.close()
 	})
+}
+
+// After a boot the wall clock is not believed before it is synchronized, or ten minutes have passed.
+func TestClockNotBelieved(t *testing.T) {
+	year := 365 * 24 * time.Hour
+	for _, test := range []struct {
+		name   string
+		before func(f *fakeClocks) // the run that spools
+		off    time.Duration
+		step   time.Duration // of the clock at the boot
+		then   func(f *fakeClocks)
+		left   bool // in the end
+	}{
+		{"ahead until it is set", nil, time.Minute, year, func(f *fakeClocks) { f.set(-year); f.lose(false) }, true},
+		{"right, and never synchronized", nil, year, 0, func(*fakeClocks) {}, false},
+		{"behind until it is set", nil, year, -50 * year, func(f *fakeClocks) { f.set(50 * year); f.lose(false) }, false},
+		{"set right since", func(f *fakeClocks) { f.lose(true); f.set(-50 * year) }, time.Minute, 50 * year, func(f *fakeClocks) { f.lose(false) }, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeClocks{}
+				if test.before != nil {
+					test.before(f)
+				}
+				r := ageRig(t, f)
+				r.add(bulk, 5, 100)
+				f.lose(true)
+				reopened(f, r, test.off, test.step)
+				n := r.add(bulk, 1, 100)
+				time.Sleep(trustAfter / 2)
+				if n := r.Stats().Entries; n != 6 {
+					t.Fatalf("%d are left before the clock is believed", n)
+				}
+				test.then(f)
+				time.Sleep(trustAfter)
+				want := numbers(n, n+1) // what came since is as old as it is
+				if test.left {
+					want = numbers(0, 6)
+				} else if old := time.Since(r.Stats().Oldest); old > time.Hour {
+					t.Errorf("the oldest is %v old", old)
+				}
+				if list := r.ship(); !slices.Equal(list, want) {
+					t.Errorf("got %v, want %v", list, want)
+				}
+				r.close()
+			})
+		})
+	}
 }

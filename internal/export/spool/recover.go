@@ -70,7 +70,7 @@ func (s *Spool) recoverLog(l *classLog, exact bool) error {
 	s.missing(events.KindNone, l.lack(last, nil, known), noTime, noTime)
 	for i, first := range firsts {
 		seg := newSegment(first, s.dir.segmentName(l.class, first))
-		seg.named, seg.closed = true, true
+		seg.named, seg.closed, seg.earlier = true, true, true
 		if i+1 < len(firsts) {
 			err = s.recoverSegment(l, seg, run{firsts[i+1], firsts[i+1]}, known)
 		} else {

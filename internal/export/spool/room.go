@@ -84,13 +84,14 @@ const ageParts = 16
 
 // expire drops what has waited for too long.
 func (s *Spool) expire() {
+	s.age.believe()
 	if s.options.MaxAge == 0 {
 		return
 	}
 	now := s.age.now()
 	for _, l := range s.logs() {
 		for _, seg := range slices.Clone(l.segments) {
-			if now-seg.newest > s.options.MaxAge {
+			if now-s.age.since(seg, seg.newest) > s.options.MaxAge {
 				s.drop(l, seg, events.ReasonSpoolAge)
 			}
 		}

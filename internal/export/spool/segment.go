@@ -34,6 +34,7 @@ type segment struct {
 	waiting          int                   // how many records that are
 	kinds            [events.KindCount]int // likewise, by kind
 	out              int                   // how many records are in batches that are out
+	earlier          bool                  // an earlier run has spooled it
 	began, newest    time.Duration         // when the first and the last record were spooled
 	earliest, latest int64                 // times of the events
 }

@@ -2,7 +2,10 @@
 
 package spool
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Stats are what a spool holds at one moment.
 type Stats struct {
@@ -26,18 +29,14 @@ func (s *Spool) unlock() {
 func (s *Spool) stats() Stats {
 	now := s.age.now()
 	st := Stats{Bytes: s.used, OnDisk: s.dir != nil && s.trouble.err == nil, Damaged: s.damaged}
-	oldest := time.Duration(-1)
-	older := func(since time.Duration) {
-		if oldest < 0 || since < oldest {
-			oldest = since
-		}
-	}
+	oldest := time.Duration(math.MaxInt64)
+	older := func(seg *segment, spooled time.Duration) { oldest = min(oldest, s.age.since(seg, spooled)) }
 	for _, l := range s.logs() {
 		st.Segments += len(l.segments)
 		st.Entries += uint64(l.waiting)
 		for _, seg := range l.segments {
 			if seg.waiting > 0 {
-				older(seg.waits[0].since)
+				older(seg, seg.waits[0].since)
 				break
 			}
 		}
@@ -45,7 +44,7 @@ func (s *Spool) stats() Stats {
 	for _, b := range s.batches {
 		st.Entries += uint64(len(b.Entries))
 		for _, p := range b.parts {
-			older(p.since)
+			older(p.segment, p.since)
 		}
 	}
 	if st.Entries > 0 {
