@@ -3,8 +3,11 @@
 package elasticsearch
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -35,6 +38,13 @@ func (i *item) errorType() string {
 	return i.Error.Type
 }
 
+// redact takes what is secret out of the engine's words.
+func (i *item) redact(redact func(string) string) {
+	if e := i.Error; e != nil {
+		e.Type, e.Reason, e.CausedBy.Reason = redact(e.Type), redact(e.Reason), redact(e.CausedBy.Reason)
+	}
+}
+
 func (i *item) reason() string {
 	switch {
 	case i.Error == nil:
@@ -50,27 +60,71 @@ var (
 	errCount        = errors.New("the answer has another number of documents than the request")
 )
 
-// parseItems reads the outcomes, in the order of the request. Each of the wanted number has a status.
-func parseItems(body []byte, wanted int) ([]item, error) {
-	var answer struct {
-		Items []struct {
-			Create item `json:"create"`
-		} `json:"items"`
-	}
+// parseItems reads the outcomes, in the order of the request. Each of the wanted number has a status. Whoever answers with
+// more is not listened to any longer, nor is anybody once ctx has ended.
+func parseItems(ctx context.Context, body []byte, wanted int) ([]item, error) {
 	// What a document has in it may come back in a reason, also what is no UTF-8.
-	if err := json.Unmarshal(body, &answer, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)); err != nil {
-		return nil, errNoBulkAnswer // the cause would show what stands there, and that may be anything
+	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	items := make([]item, 0, wanted)
+	if !begins(d, '{') {
+		return nil, errNoBulkAnswer
 	}
-	if len(answer.Items) != wanted {
-		return nil, fmt.Errorf("%w: %d of %d", errCount, len(answer.Items), wanted)
-	}
-	items := make([]item, wanted)
-	for i := range answer.Items {
-		if items[i] = answer.Items[i].Create; items[i].Status < 100 || items[i].Status > 599 {
-			return nil, fmt.Errorf("%w: document %d has no outcome", errNoBulkAnswer, i)
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, errNoBulkAnswer // the cause would show what stands there, and that may be anything
+		}
+		if name.String() == "items" {
+			items, err = appendItems(ctx, items, d, wanted)
+		} else if err = d.SkipValue(); err != nil {
+			err = errNoBulkAnswer
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, errNoBulkAnswer
+	}
+	if _, err := d.ReadToken(); err != io.EOF {
+		return nil, errNoBulkAnswer
+	}
+	if len(items) != wanted {
+		return nil, fmt.Errorf("%w: %d of %d", errCount, len(items), wanted)
+	}
 	return items, nil
+}
+
+func appendItems(ctx context.Context, items []item, d *jsontext.Decoder, wanted int) ([]item, error) {
+	if !begins(d, '[') {
+		return nil, errNoBulkAnswer
+	}
+	for d.PeekKind() != ']' {
+		var next struct {
+			Create item `json:"create"`
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case len(items) == wanted:
+			return nil, fmt.Errorf("%w: more than %d", errCount, wanted)
+		case json.UnmarshalDecode(d, &next) != nil:
+			return nil, errNoBulkAnswer
+		case next.Create.Status < 100 || next.Create.Status > 599:
+			return nil, fmt.Errorf("%w: document %d has no outcome", errNoBulkAnswer, len(items))
+		}
+		items = append(items, next.Create)
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return nil, errNoBulkAnswer
+	}
+	return items, nil
+}
+
+// begins reports whether the next token is the given bracket.
+func begins(d *jsontext.Decoder, bracket jsontext.Kind) bool {
+	token, err := d.ReadToken()
+	return err == nil && token.Kind() == bracket
 }
 
 // A verdict is what becomes of a document.
@@ -96,6 +150,10 @@ func judge(status int) verdict {
 	}
 	return verdictRejected
 }
+
+// mostAnswer bounds what is read of the answer to a request: an outcome for each document, with what the engine quotes of
+// the document, twice.
+func mostAnswer(documents, bytes int) int64 { return int64(64<<10 + 4<<10*documents + 2*bytes) }
 
 // retryAfterMost bounds for how long an engine can have us wait.
 const retryAfterMost = 5 * time.Minute

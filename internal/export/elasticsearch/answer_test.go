@@ -4,7 +4,9 @@ package elasticsearch
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -23,7 +25,7 @@ func TestEngineAnswers(t *testing.T) {
 		"names that repeat": `{"items":[{"create":{"status":201,"status":201}},{"create":{"status":409}},{"create":{"status":400,"error":{"reason":"r","caused_by":{"reason":"For input string: \"abc\""}}}}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			items, err := parseItems([]byte(body), 3)
+			items, err := parseItems(t.Context(), []byte(body), 3)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,6 +38,20 @@ func TestEngineAnswers(t *testing.T) {
 				t.Errorf("got %q", items[2].reason())
 			}
 		})
+	}
+}
+
+// What comes behind the last outcome that can be is not read, and nothing once nobody waits.
+func TestParseItemsStops(t *testing.T) {
+	const item = `{"create":{"status":201}},`
+	if _, err := parseItems(t.Context(), []byte(`{"items":[`+strings.Repeat(item, 11)+"garbage"), 10); !errors.Is(err, errCount) {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("enough")
+	cancel(cause)
+	if _, err := parseItems(ctx, []byte(`{"items":[`+item+"garbage"), 10); !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -52,7 +68,7 @@ func FuzzParseItems(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, wanted int) {
 		wanted = max(1, min(wanted, 1000))
-		items, err := parseItems(body, wanted)
+		items, err := parseItems(t.Context(), body, wanted)
 		if err != nil {
 			return
 		}

@@ -120,7 +120,7 @@ func (f *fakeEngine) store(r *request, w http.ResponseWriter) {
 }
 
 // do is what a client would do, without a network: time does not stand still in it.
-func (f *fakeEngine) do(ctx context.Context, method, path string, header http.Header, body []byte) (*engine.Response, error) {
+func (f *fakeEngine) do(ctx context.Context, _ int64, method, path string, header http.Header, body []byte) (*engine.Response, error) {
 	r := httptest.NewRequestWithContext(ctx, method, path, bytes.NewReader(body))
 	maps.Copy(r.Header, header)
 	w := &hungUp{ResponseRecorder: httptest.NewRecorder()}

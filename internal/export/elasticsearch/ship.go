@@ -27,7 +27,9 @@ func (s *Sink) ship(ctx context.Context) {
 		err = d.run(ctx)
 		s.counters.inFlight.Add(-count)
 		if err != nil {
-			s.options.Spool.Return(batch)
+			return
+		}
+		if s.pace(ctx, &d) != nil {
 			return
 		}
 	}
@@ -40,7 +42,8 @@ func (s *Sink) take(ctx context.Context) (*spool.Batch, error) {
 	}
 	full := false
 	defer func() { s.taking.done(full) }()
-	batch, err := s.options.Spool.Next(ctx, s.options.BulkEvents, s.options.BulkBytes)
+	most := s.size.most()
+	batch, err := s.options.Spool.Next(ctx, s.options.BulkEvents, most)
 	if err != nil {
 		return nil, err
 	}
@@ -48,53 +51,53 @@ func (s *Sink) take(ctx context.Context) (*spool.Batch, error) {
 	for i := range batch.Entries {
 		size += len(batch.Entries[i].Body)
 	}
-	full = len(batch.Entries) >= s.options.BulkEvents || size >= s.options.BulkBytes/2
+	full = len(batch.Entries) >= s.options.BulkEvents || size >= most/2
 	return batch, nil
 }
 
-// mostErrors is how often the engine may fail at a document (500) while it takes requests. A document that it never gets
-// over would otherwise hold up all others.
-const mostErrors = 20
-
-// A delivery brings one batch to an end.
+// A delivery brings one batch to an end: what the engine has taken or refused is settled. What it has held up, and what is
+// of a data stream that rests, is set aside: it goes to the end of the spool.
 type delivery struct {
 	sink  *Sink
 	bulk  *bulk
 	batch *spool.Batch
 
-	delivered [events.KindCount]uint64
-	rejected  map[events.Kind]*events.Loss
-	errors    map[int]int // by place in the batch: answers 5xx
+	aside      []int // places in the batch
+	asideBytes int
+	sent       bool // there was something to send
+	delivered  [events.KindCount]uint64
+	rejected   map[events.Kind]*events.Loss
 }
 
-// run returns when the engine has taken or refused each document. err is non-nil if ctx ended before.
+// run returns when the batch is settled. err is non-nil if ctx ended before all of it was answered; the rest is then in
+// the spool again.
 func (d *delivery) run(ctx context.Context) error {
-	all := make([]int, len(d.batch.Entries))
-	for i := range all {
-		all[i] = i
+	var parts [][]int // places in the batch, by request
+	if due := d.due(); len(due) > 0 {
+		parts = append(parts, due)
 	}
-	parts := [][]int{all} // places in the batch, by request
-	for retries := 0; len(parts) > 0; {
+	for len(parts) > 0 {
 		part := parts[len(parts)-1]
 		parts = parts[:len(parts)-1]
 		if part = d.pack(part); len(part) == 0 {
 			continue
 		}
+		d.sent = true
+		began := time.Now()
 		items, err := d.exchange(ctx, len(part))
 		switch {
 		case err != nil:
+			for _, unanswered := range append(parts, part) {
+				d.aside = append(d.aside, unanswered...)
+			}
+			if len(d.aside) == len(d.batch.Entries) {
+				d.sink.options.Spool.Return(d.batch)
+			} else {
+				d.settle()
+			}
 			return err
 		case items != nil:
-			again := d.judge(part, items)
-			if len(again) == 0 {
-				retries = 0
-				continue
-			}
-			retries++
-			if err := sleep(ctx, backoff(retries)); err != nil {
-				return err
-			}
-			parts = append(parts, again)
+			d.judge(began, part, items)
 		case len(part) == 1:
 			d.reject(part[0], http.StatusRequestEntityTooLarge, "", "the engine takes no request of this size")
 		default:
@@ -103,6 +106,20 @@ func (d *delivery) run(ctx context.Context) error {
 	}
 	d.settle()
 	return nil
+}
+
+// due lists what is to be sent, and sets aside the rest.
+func (d *delivery) due() []int {
+	due := make([]int, 0, len(d.batch.Entries))
+	resting := d.sink.rests.list()
+	for i := range d.batch.Entries {
+		if len(resting) > 0 && resting[d.sink.dataStreamOf(&d.batch.Entries[i])] {
+			d.aside = append(d.aside, i)
+		} else {
+			due = append(due, i)
+		}
+	}
+	return due
 }
 
 // pack makes the request's body. It leaves out what cannot be sent.
@@ -122,27 +139,42 @@ func (d *delivery) pack(part []int) []int {
 	return sent
 }
 
+// leastTooLarge is from how many bytes on a request with a single document can be too large for an engine, whose own
+// bound is 100 MB. Who takes less takes nothing: a proxy with a bound of its own.
+const leastTooLarge = 256 << 10
+
 // exchange sends the body until the engine answers with the outcome of each document, or that the body is too large (items
 // is nil). err is non-nil only if ctx ended.
 func (d *delivery) exchange(ctx context.Context, count int) ([]item, error) {
-	s := d.sink
+	s, size := d.sink, d.bulk.plain
 	for {
 		if err := s.outage.wait(ctx); err != nil {
 			return nil, err
 		}
 		began := time.Now()
-		response, err := s.do(ctx, http.MethodPost, bulkPath, d.bulk.header, d.bulk.packed.Bytes())
+		response, err := s.do(ctx, mostAnswer(count, size), http.MethodPost, bulkPath, d.bulk.header, d.bulk.packed.Bytes())
 		s.counters.request(response, time.Since(began), d.bulk)
 		if err != nil && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		var wait time.Duration
 		if err == nil {
+			if response.Status == http.StatusRequestEntityTooLarge && (count > 1 || size >= leastTooLarge) {
+				s.size.tooLarge(size)
+				return nil, nil
+			}
 			var items []item
-			if items, err = read(response, count); err == nil {
+			if items, err = read(ctx, response, count); err == nil {
+				s.size.passed(size)
 				s.outage.over(began)
 				s.counters.success.Store(time.Now().UnixNano())
 				return items, nil
+			}
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			if response.Status == http.StatusRequestEntityTooLarge {
+				err = fmt.Errorf("%w: to a request of %d bytes", err, d.bulk.packed.Len())
 			}
 			wait = retryAfter(response, time.Now())
 		}
@@ -150,58 +182,66 @@ func (d *delivery) exchange(ctx context.Context, count int) ([]item, error) {
 	}
 }
 
-// read gives the outcome of each document, or nil if the request was too large.
-func read(response *engine.Response, count int) ([]item, error) {
-	switch {
-	case response.Status == http.StatusRequestEntityTooLarge:
-		return nil, nil
-	case response.Status != http.StatusOK:
+// read gives the outcome of each document.
+func read(ctx context.Context, response *engine.Response, count int) ([]item, error) {
+	if response.Status != http.StatusOK {
 		return nil, engine.NewAnswerError(response)
 	}
-	items, err := parseItems(response.Body, count)
+	items, err := parseItems(ctx, response.Body, count)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", response.Host, err)
+	}
+	for i := range items {
+		items[i].redact(response.Redact)
 	}
 	return items, nil
 }
 
-// judge takes note of the outcomes, and gives those places that are to be sent again.
-func (d *delivery) judge(part []int, items []item) (again []int) {
+// judge takes note of the outcomes, and sets aside what is to be sent again.
+func (d *delivery) judge(began time.Time, part []int, items []item) {
 	s := d.sink
 	var held *item
+	answered, heldUp := map[string]bool{}, map[string]bool{} // data streams
+	watched := s.rests.any()
+	before := len(d.aside)
 	for i := range items {
 		at, outcome := part[i], &items[i]
+		entry := &d.batch.Entries[at]
 		what := judge(outcome.Status)
-		if what == verdictRetry && outcome.Status >= 500 && outcome.Status != http.StatusServiceUnavailable {
-			if d.errors == nil {
-				d.errors = map[int]int{}
-			}
-			if d.errors[at]++; d.errors[at] >= mostErrors {
-				what = verdictRejected
-			}
+		if what == verdictRetry && s.failing.tooOften(outcome.Status, entry.Body) {
+			what = verdictRejected
 		}
 		switch what {
 		case verdictRetry:
-			again = append(again, at)
+			d.aside = append(d.aside, at)
 			held = outcome
+			heldUp[s.dataStreamOf(entry)] = true
+			continue
 		case verdictRejected:
 			d.reject(at, outcome.Status, outcome.errorType(), outcome.reason())
 		case verdictDuplicate:
 			s.counters.duplicate.Add(1)
-			d.delivered[d.batch.Entries[at].Kind]++
+			d.delivered[entry.Kind]++
 		default:
-			d.delivered[d.batch.Entries[at].Kind]++
+			d.delivered[entry.Kind]++
+		}
+		if watched {
+			answered[s.dataStreamOf(entry)] = true
 		}
 	}
-	s.counters.retried.Add(uint64(len(again)))
-	if held != nil && (held.Status == http.StatusUnauthorized || held.Status == http.StatusForbidden) {
+	s.rests.note(began, answered, heldUp)
+	if held == nil {
+		return
+	}
+	count := len(d.aside) - before
+	s.counters.retried.Add(uint64(count))
+	if held.Status == http.StatusUnauthorized || held.Status == http.StatusForbidden {
 		s.renew()
 	}
-	if held != nil && s.told.held.due() {
-		s.options.Log.Error("the search engine does not take some events now; they are sent again", "events", len(again),
-			"status", held.Status, "type", held.errorType(), "waiting", s.options.Spool.Stats().Entries)
+	if s.told.held.due() {
+		s.options.Log.Error("the search engine does not take some events now; they are sent again", "events", count,
+			"status", held.Status, "type", held.errorType(), "index", letterOf(d.batch.Entries[d.aside[before]].Body).index, "waiting", s.options.Spool.Stats().Entries)
 	}
-	return again
 }
 
 // reject gives a document up.
@@ -236,9 +276,16 @@ func (d *delivery) reject(at, status int, errorType, reason string) {
 	}
 }
 
-// settle accounts for the batch and lets the spool forget it.
+// settle accounts for what was answered and lets the spool forget the batch. What is set aside is spooled again before, so
+// that a kill at any moment loses nothing.
 func (d *delivery) settle() {
 	s := d.sink
+	again := make([]spool.Entry, len(d.aside))
+	for i, at := range d.aside {
+		again[i] = d.batch.Entries[at]
+		d.asideBytes += len(again[i].Body)
+	}
+	s.options.Spool.Append(again)
 	for kind, n := range d.delivered {
 		if n > 0 {
 			s.options.Ledger.Delivered(events.Kind(kind), n)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,16 +61,22 @@ var _ events.Deferring = (*Sink)(nil)
 // Sink is an [events.Deferring].
 type Sink struct {
 	options Options
-	do      func(ctx context.Context, method, path string, header http.Header, body []byte) (*engine.Response, error)
+	do      func(ctx context.Context, most int64, method, path string, header http.Header, body []byte) (*engine.Response, error)
 	renew   func() bool
 
-	actions [events.KindCount][]byte // what a body begins with, up to the id
-	buffer  []byte
-	entries []spool.Entry
-	ends    []int
+	dataStreams [events.KindCount]string
+	actions     [events.KindCount][]byte // what a body begins with, up to the id
+	buffer      []byte
+	entries     []spool.Entry
+	ends        []int
 
 	taking   *turn
+	size     *size
 	outage   outage
+	rests    rests
+	failing  failing
+	passed   atomic.Int64  // events set aside since something was last sent
+	woken    chan struct{} // holds one if there may be something to send
 	dead     *deadLetter
 	counters counters
 	told     struct{ rejected, held seldom }
@@ -87,7 +94,7 @@ func New(o Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.do, s.renew = o.Client.Do, o.Client.Renew
+	s.do, s.renew = o.Client.DoWithin, o.Client.Renew
 	s.start()
 	return s, nil
 }
@@ -108,9 +115,10 @@ func newSink(o Options) (*Sink, error) {
 	if o.Lost == nil {
 		o.Lost = func(events.Loss) {}
 	}
-	s := &Sink{options: o, draining: make(chan struct{})}
+	s := &Sink{options: o, size: newSize(o.BulkBytes), woken: make(chan struct{}, 1), draining: make(chan struct{})}
 	for kind := range s.actions {
-		s.actions[kind] = actionOf(o.DataStream(events.Kind(kind)))
+		s.dataStreams[kind] = o.DataStream(events.Kind(kind))
+		s.actions[kind] = actionOf(s.dataStreams[kind])
 	}
 	var err error
 	if s.dead, err = openDeadLetter(o.DeadLetter, o.DeadLetterBytes); err != nil {
@@ -166,6 +174,12 @@ func (s *Sink) spool() {
 		begin = end
 	}
 	s.options.Spool.Append(s.entries)
+	if s.rests.any() {
+		resting := s.rests.list()
+		if slices.ContainsFunc(s.entries, func(e spool.Entry) bool { return !resting[s.dataStreamOf(&e)] }) {
+			s.wake()
+		}
+	}
 	s.taking.wrote(len(s.entries), len(s.buffer), s.options.BulkEvents, s.options.BulkBytes)
 	s.buffer, s.entries, s.ends = s.buffer[:0], s.entries[:0], s.ends[:0]
 }
