@@ -14,6 +14,10 @@
 //
 // After damage the reader looks for the next record whose checksum and number
 // are right. The numbers in between that are not settled are those of lost events.
+// Damage is what was read and is wrong, or is not there; what cannot be read now is tried again.
+//
+// The spool looks each second whether its files are still where they were: what is
+// written to one that somebody has removed would be in no run's hands.
 //
 // # Libraries that were looked at
 //

@@ -15,11 +15,13 @@ import (
 	"sensor/internal/events"
 )
 
-// removals are what is done to a directory to get room.
-var removals = []struct {
+// A removal is what is done to a directory to get room.
+type removal struct {
 	name   string
 	remove func(t *testing.T, dir string) error
-}{
+}
+
+var removals = []removal{
 	{"all files", func(t *testing.T, dir string) error { return remove(t, dir, "*") }},
 	{"the directory", func(_ *testing.T, dir string) error { return os.RemoveAll(dir) }},
 	{"the directory is moved", func(_ *testing.T, dir string) error { return os.Rename(dir, dir+".old") }},
@@ -99,7 +101,8 @@ func TestGone(t *testing.T) {
 
 // Removed right before the end: what is said to be spooled is there for the next run.
 func TestGoneAtClose(t *testing.T) {
-	for _, test := range removals {
+	closed := removal{"a segment that is closed", func(t *testing.T, dir string) error { return remove(t, dir, "bulk-*1") }}
+	for _, test := range append(removals, closed) {
 		for _, broken := range []bool{false, true} {
 			t.Run(test.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

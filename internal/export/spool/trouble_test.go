@@ -4,14 +4,10 @@ package spool
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,56 +15,6 @@ import (
 
 	"sensor/internal/events"
 )
-
-const namespaceVariable = "SPOOL_TEST_NAMESPACE"
-
-// inNamespace reports whether the test is in a mount namespace of its own. If it is
-// not, it has the test run again in one.
-func inNamespace(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(namespaceVariable) != "" {
-		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-			t.Fatal(err)
-		}
-		return true
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount")
-	}
-	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), namespaceVariable+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, unix.EPERM) {
-		t.Skip("no mount namespace can be made")
-	}
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("%v\n%s", err, out)
-	}
-	return false
-}
-
-// mount mounts a file system in memory of that size.
-func mount(t *testing.T, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("test", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-func remount(t *testing.T, dir string, flags uintptr, size string) {
-	t.Helper()
-	if err := unix.Mount("test", dir, "tmpfs", unix.MS_REMOUNT|flags, "size="+size); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // awaitDisk waits until the spool is on disk again.
 func (r *rig) awaitDisk() {
@@ -192,20 +138,6 @@ func TestKilledInMemory(t *testing.T) {
 	}
 	r.ship()
 	r.close()
-}
-
-// bind puts one file or directory in the place of another, until the function is called.
-func bind(t *testing.T, from, path string) (undo func()) {
-	t.Helper()
-	if err := unix.Mount(from, path, "", unix.MS_BIND, ""); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		t.Helper()
-		if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	}
 }
 
 // Whatever is wrong with the disk: the spool says so once, loses nothing, and
