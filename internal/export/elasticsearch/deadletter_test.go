@@ -4,6 +4,7 @@ package elasticsearch
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,23 +27,23 @@ func mode(t *testing.T, path string) os.FileMode {
 	return info.Mode()
 }
 
+func deadLetterAt(path string, most int64) (*deadLetter, *logBuffer) {
+	log := &logBuffer{}
+	return newDeadLetter(slog.New(slog.NewTextHandler(log, nil)), path, most), log
+}
+
 // The file is its owner's, also if it was there before, and stays within its size; one older one is kept.
 func TestDeadLetterRotates(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dead")
 	if err := os.WriteFile(path, []byte("{}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	d, err := openDeadLetter(path, 4096)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d, log := deadLetterAt(path, 4096)
 	if got := mode(t, path); got != 0o600 {
 		t.Errorf("its mode is %v", got)
 	}
 	for i := range 1000 {
-		if err := d.write(400, "type", "reason", letter{index: "index", id: fmt.Sprint(i), document: []byte(`{"a":1}`)}); err != nil {
-			t.Fatal(err)
-		}
+		d.write(400, "type", "reason", letter{index: "index", id: fmt.Sprint(i), document: []byte(`{"a":1}`)})
 	}
 	if err := d.close(); err != nil {
 		t.Fatal(err)
@@ -60,22 +61,17 @@ func TestDeadLetterRotates(t *testing.T) {
 	if list, err := os.ReadDir(filepath.Dir(path)); err != nil || len(list) != 2 {
 		t.Errorf("%v, %v", list, err)
 	}
-	if d.written.Load() != 1000 || d.failed.Load() != 0 {
-		t.Errorf("written %d, failed %d", d.written.Load(), d.failed.Load())
+	if d.written.Load() != 1000 || d.failed.Load() != 0 || log.String() != "" {
+		t.Errorf("written %d, failed %d: %s", d.written.Load(), d.failed.Load(), log)
 	}
 }
 
 // One letter that is larger than the file may be is kept all the same.
 func TestDeadLetterHuge(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dead")
-	d, err := openDeadLetter(path, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d, _ := deadLetterAt(path, 100)
 	for n := range 3 {
-		if err := d.write(413, "", strings.Repeat("x", 1000), letter{}); err != nil {
-			t.Fatal(err)
-		}
+		d.write(413, "", strings.Repeat("x", 1000), letter{})
 		if _, err := os.Stat(path + ".1"); (err == nil) != (n > 0) {
 			t.Errorf("after letter %d: %v", n+1, err)
 		}
@@ -88,13 +84,8 @@ func TestDeadLetterHuge(t *testing.T) {
 // What is no JSON does not spoil the file.
 func TestDeadLetterOfGarbage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dead")
-	d, err := openDeadLetter(path, 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := d.write(0, "\xff\n", "\x00", letter{index: "\n", id: "\xff", document: []byte("{\n")}); err != nil {
-		t.Fatal(err)
-	}
+	d, _ := deadLetterAt(path, 1<<20)
+	d.write(0, "\xff\n", "\x00", letter{index: "\n", id: "\xff", document: []byte("{\n")})
 	if list := letters(t, path); len(list) != 1 || list[0]["document"] != nil {
 		t.Errorf("%v", list)
 	}
@@ -109,10 +100,27 @@ func TestDeadLetterRefuses(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "elsewhere"), link); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{fifo, link, dir, "/dev/full", filepath.Join(dir, "none", "dead")} {
-		if d, err := openDeadLetter(path, 1); err == nil {
-			t.Errorf("%s: got %v", path, d)
+	foreign := filepath.Join(dir, "foreign")
+	if err := os.WriteFile(foreign, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(foreign, 4242, -1); err != nil {
+		t.Skipf("only root can give a file away: %v", err)
+	}
+	for path, want := range map[string]string{
+		fifo: "", link: "", dir: "is a directory", "/dev/full": "not a regular file", filepath.Join(fifo, "dead"): "not a directory",
+		foreign: "belongs to another user, 4242",
+	} {
+		d, log := deadLetterAt(path, 1)
+		if log.count("cannot be kept") != 1 || log.count(want) == 0 {
+			t.Errorf("%s: the log has %s", path, log)
 		}
+		if d.write(400, "", "", letter{}); d.failed.Load() != 1 || d.written.Load() != 0 {
+			t.Errorf("%s: it is written to", path)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "elsewhere")); err == nil {
+		t.Error("the link has led elsewhere")
 	}
 	if mode(t, "/dev/full")&0o777 == 0o600 {
 		t.Error("/dev/full has lost its mode")
@@ -134,25 +142,18 @@ func TestDeadLetterOnFullDisk(t *testing.T) {
 	}
 	defer unix.Unmount(dir, unix.MNT_DETACH)
 	path := filepath.Join(dir, "dead")
-	d, err := openDeadLetter(path, 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept := 0
+	d, _ := deadLetterAt(path, 1<<20)
 	for d.failed.Load() < 3 {
-		if d.write(400, "", strings.Repeat("x", 1000), letter{}) == nil {
-			kept++
-		}
+		d.write(400, "", strings.Repeat("x", 1000), letter{})
 	}
+	kept := int(d.written.Load())
 	if list := letters(t, path); kept < 10 || len(list) != kept {
 		t.Errorf("%d letters of %d", len(list), kept)
 	}
 	if err := unix.Mount("test", dir, "tmpfs", unix.MS_REMOUNT, "size=64k"); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.write(400, "", "", letter{}); err != nil {
-		t.Error(err)
-	}
+	d.write(400, "", "", letter{})
 	if list := letters(t, path); len(list) != kept+1 {
 		t.Errorf("%d letters of %d", len(list), kept+1)
 	}
@@ -161,38 +162,95 @@ func TestDeadLetterOnFullDisk(t *testing.T) {
 	}
 }
 
-// A dead letter file that cannot be written to is told of and counted. It holds up nothing.
+// A file that somebody has moved or removed is made anew, with its directory.
+func TestDeadLetterIsMoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	path := filepath.Join(dir, "dead")
+	d, log := deadLetterAt(path, 1<<20)
+	if got := mode(t, dir); got.Perm() != 0o700 {
+		t.Errorf("the directory's mode is %v", got)
+	}
+	write := func(id string) { d.write(400, "", "", letter{id: id}) }
+	write("1")
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	write("2")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	write("3")
+	write("4")
+	if list := letters(t, path); len(list) != 2 || list[0]["id"] != "3" || d.written.Load() != 4 || log.String() != "" {
+		t.Errorf("%v\n%s", list, log)
+	}
+}
+
+// If it cannot be renamed it is written on, to twice its size, and renamed once that can be done.
+func TestDeadLetterCannotRotate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "dead")
+		d, log := deadLetterAt(path, 4096)
+		if err := os.MkdirAll(filepath.Join(path+".1", "in the way"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			d.write(400, "", strings.Repeat("x", 100), letter{})
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Size() < 2*4096-300 || info.Size() > 2*4096 {
+			t.Errorf("%v, %v", info, err)
+		}
+		kept := len(letters(t, path))
+		if d.written.Load() != uint64(kept) || d.failed.Load() != uint64(100-kept) || log.count("cannot be renamed") != 1 {
+			t.Errorf("%d letters, %d written, %d failed\n%s", kept, d.written.Load(), d.failed.Load(), log)
+		}
+		if err := os.RemoveAll(path + ".1"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(rotateAgainAfter)
+		d.write(400, "", "", letter{})
+		if now, old := letters(t, path), letters(t, path+".1"); len(now) != 1 || len(old) != kept {
+			t.Errorf("%d and %d letters", len(now), len(old))
+		}
+	})
+}
+
+// A dead letter file that cannot be written to is told of and counted. It holds up nothing, at the start neither.
 func TestDeadLetterFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := filepath.Join(t.TempDir(), "dir")
-		if err := os.Mkdir(dir, 0o700); err != nil {
+		path := filepath.Join(t.TempDir(), "dead")
+		if err := os.Mkdir(path, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join(dir, "dead")
-		w := newWorld(t, &fakeEngine{outcome: func(*request, document) int { return 400 }}, func(o *Options) { o.DeadLetter, o.DeadLetterBytes = path, 300 })
-		w.write(events.KindExec, 1)
-		synctest.Wait()
-		if err := os.RemoveAll(dir); err != nil {
-			t.Fatal(err)
+		w := newWorld(t, &fakeEngine{outcome: func(*request, document) int { return 400 }}, func(o *Options) { o.DeadLetter = path })
+		told := func() int { return w.log.count("cannot be kept") }
+		if told() != 1 {
+			t.Errorf("at the start: %s", w.log)
 		}
 		w.write(events.KindExec, 5)
-		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if told() != 1 {
+			t.Errorf("at once again: %s", w.log)
+		}
+		time.Sleep(time.Minute)
 		w.write(events.KindExec, 4)
 		synctest.Wait()
-		stats := w.sink.Stats()
-		if stats.DeadLetters != 1 || stats.DeadLetterFailure != 9 || stats.Rejected != 10 {
-			t.Errorf("%+v", stats)
+		if stats := w.sink.Stats(); told() != 2 || stats.DeadLetterFailure != 9 || stats.Rejected != 9 {
+			t.Errorf("%+v\n%s", stats, w.log)
 		}
-		if told := w.log.count("refused events cannot be kept"); told != 1 && told != 2 {
-			t.Errorf("told %d times: %s", told, w.log)
-		}
-		if err := os.Mkdir(dir, 0o700); err != nil {
+		w.write(events.KindExec, 1)
+		synctest.Wait()
+		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
 		w.write(events.KindExec, 1)
 		w.close(time.Hour)
 		if list := letters(t, path); len(list) != 1 || w.ledger.Read().Dropped["rejected"]["exec"] != 11 {
 			t.Errorf("%v; %s", list, w.ledger.Read())
+		}
+		if told() != 3 {
+			t.Errorf("what failed last is not told: %s", w.log)
 		}
 	})
 }

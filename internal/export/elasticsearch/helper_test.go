@@ -222,9 +222,7 @@ func newWorld(t *testing.T, f *fakeEngine, change func(*Options)) *world {
 	if change != nil {
 		change(&o)
 	}
-	if w.sink, err = newSink(o); err != nil {
-		t.Fatal(err)
-	}
+	w.sink = newSink(o)
 	w.sink.do, w.sink.renew = f.do, func() bool { w.renewals.Add(1); return false }
 	w.sink.start()
 	return w

@@ -264,15 +264,12 @@ func (d *delivery) reject(at, status int, errorType, reason string) {
 		loss.Last = entry.Time
 	}
 	letter := letterOf(entry.Body)
-	err := s.dead.write(status, errorType, reason, letter)
+	s.dead.write(status, errorType, reason, letter)
 	s.untold.Add(1)
 	if s.told.rejected.due() {
 		// The reason is not told: it may have parts of the document in it.
 		s.options.Log.Error("the search engine refuses events for good; they are dropped", "events", s.untold.Swap(0),
 			"status", status, "type", errorType, "index", letter.index, "dead_letter", s.options.DeadLetter)
-		if err != nil {
-			s.options.Log.Error("refused events cannot be kept", "error", err)
-		}
 	}
 }
 

@@ -90,16 +90,13 @@ type Sink struct {
 
 // New starts the workers. [Sink.Close] ends them.
 func New(o Options) (*Sink, error) {
-	s, err := newSink(o)
-	if err != nil {
-		return nil, err
-	}
+	s := newSink(o)
 	s.do, s.renew = o.Client.DoWithin, o.Client.Renew
 	s.start()
 	return s, nil
 }
 
-func newSink(o Options) (*Sink, error) {
+func newSink(o Options) *Sink {
 	if o.Workers == 0 {
 		o.Workers = defaultWorkers
 	}
@@ -120,14 +117,11 @@ func newSink(o Options) (*Sink, error) {
 		s.dataStreams[kind] = o.DataStream(events.Kind(kind))
 		s.actions[kind] = actionOf(s.dataStreams[kind])
 	}
-	var err error
-	if s.dead, err = openDeadLetter(o.DeadLetter, o.DeadLetterBytes); err != nil {
-		return nil, fmt.Errorf("open dead letter file: %w", err)
-	}
+	s.dead = newDeadLetter(o.Log, o.DeadLetter, o.DeadLetterBytes)
 	s.taking = newTurn()
 	s.outage = outage{log: o.Log, waiting: func() uint64 { return o.Spool.Stats().Entries }}
 	s.told.rejected.every, s.told.held.every = time.Minute, remindAfter
-	return s, nil
+	return s
 }
 
 func (s *Sink) start() {
@@ -191,7 +185,12 @@ func (s *Sink) Close(ctx context.Context) error {
 	s.closing.Do(func() {
 		close(s.draining)
 		if s.options.Spool.Empty(ctx) != nil {
-			s.options.Log.Warn("the search engine has not taken all in time; the rest stays in the spool", "events", s.options.Spool.Stats().Entries)
+			rest := "stays in the spool"
+			stats := s.options.Spool.Stats()
+			if !stats.OnDisk {
+				rest = "is dropped as far as it is in memory alone"
+			}
+			s.options.Log.Warn("the search engine has not taken all in time; the rest "+rest, "events", stats.Entries)
 		}
 		s.cancel()
 		s.workers.Wait()
