@@ -119,11 +119,11 @@ func TestForeignDataStreamRests(t *testing.T) {
 		w.spool.Append(entriesOf(events.KindExec, "\x01{\"create\":{\"_index\":\"logs-old\",\"_id\":\"old\"}}\n{}\n"))
 		for range 100 {
 			time.Sleep(time.Minute)
-			before := len(f.stored)
+			before := w.delivered()
 			w.write(events.KindExec, 1)
 			time.Sleep(5 * time.Second)
-			if len(f.stored) != before+1 {
-				t.Fatalf("stored %d", len(f.stored))
+			if n := w.delivered(); n != before+1 {
+				t.Fatalf("delivered %d", n)
 			}
 		}
 		w.close(time.Second)

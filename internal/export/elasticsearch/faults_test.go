@@ -61,7 +61,7 @@ func TestFaults(t *testing.T) {
 				w.writeNew(&ids, events.KindConnect, 1000)
 				w.close(2 * time.Minute)
 				stats := w.sink.Stats()
-				if got := e.Count(t, s.all(), ""); got != 2000-test.rejected || int(stats.Rejected) != test.rejected || int(stats.Delivered) != got {
+				if got := e.Count(t, s.all(), ""); got != 2000-test.rejected || int(stats.Rejected) != test.rejected || w.delivered() != got {
 					t.Errorf("the engine has %d: %+v", got, stats)
 				}
 				if test.rejected > 0 {
@@ -124,7 +124,7 @@ func TestExpiredCredentials(t *testing.T) {
 		w := s.sensor(t.TempDir(), engine.Options{Hosts: []string{proxy.URL}, APIKeyFile: path}, nil)
 		ids := events.NewIDs("boot", "ebpf")
 		w.writeNew(&ids, events.KindExec, 500)
-		for w.sink.Stats().Delivered < 500 {
+		for w.delivered() < 500 {
 			time.Sleep(time.Millisecond)
 		}
 		proxy.Authorize(enginetest.APIKey(renewed))

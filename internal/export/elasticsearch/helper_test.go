@@ -254,6 +254,14 @@ func (w *world) write(kind events.Kind, n int) {
 	}
 }
 
+// delivered sums what the engine is said to have.
+func (w *world) delivered() (n int) {
+	for _, count := range w.ledger.Read().Delivered {
+		n += int(count)
+	}
+	return n
+}
+
 // close ends all and checks the accounts. The sink has so long for what is left.
 func (w *world) close(grace time.Duration) {
 	w.t.Helper()

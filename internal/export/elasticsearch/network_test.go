@@ -230,8 +230,10 @@ func TestEndInHang(t *testing.T) {
 	dir := t.TempDir()
 	f := &fakeEngine{}
 	var hanging atomic.Bool
+	var hung atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if hanging.Load() {
+			hung.Add(1)
 			io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
 			return
@@ -241,13 +243,13 @@ func TestEndInHang(t *testing.T) {
 	defer server.Close()
 	first := networked(t, dir, f, engine.Options{Hosts: []string{server.URL}})
 	first.write(events.KindExec, 50)
-	for first.sink.Stats().Delivered < 50 {
+	for first.delivered() < 50 {
 		time.Sleep(time.Millisecond)
 	}
 	hanging.Store(true)
 	first.write(events.KindExec, 250)
 	first.write(events.KindConnect, 250)
-	for first.sink.Stats().InFlight == 0 {
+	for hung.Load() == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	begin := time.Now()

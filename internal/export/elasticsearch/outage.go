@@ -100,11 +100,11 @@ func (o *outage) wait(ctx context.Context) error {
 	}
 }
 
-// state gives the cause of the outage and the end of the pause; nil if there is none.
-func (o *outage) state() (since, until time.Time, cause error) {
+// state gives the cause of the outage; nil if there is none.
+func (o *outage) state() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.since, o.until, o.cause
+	return o.cause
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

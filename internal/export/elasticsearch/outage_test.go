@@ -44,8 +44,8 @@ func TestOneFailureOfSeveralWorkers(t *testing.T) {
 		for range 10 {
 			o.failed(began, errors.New("x"), 0)
 		}
-		if _, until, _ := o.state(); time.Until(until) > backoffFirst {
-			t.Errorf("the first pause is %v", time.Until(until))
+		if pause := time.Until(o.until); pause > backoffFirst {
+			t.Errorf("the first pause is %v", pause)
 		}
 	})
 }
@@ -59,12 +59,12 @@ func TestOldAnswerEndsNoOutage(t *testing.T) {
 		o.failed(began, errors.New("x"), time.Minute)
 		time.Sleep(time.Second)
 		o.over(began)
-		if since, until, cause := o.state(); cause == nil || time.Since(since) != time.Second || time.Until(until) < 50*time.Second {
-			t.Errorf("since %v, until %v, %v", since, until, cause)
+		if o.state() == nil || time.Since(o.since) != time.Second || time.Until(o.until) < 50*time.Second {
+			t.Errorf("since %v, until %v, %v", o.since, o.until, o.state())
 		}
 		o.over(time.Now())
-		if _, until, cause := o.state(); cause != nil || !until.IsZero() {
-			t.Errorf("until %v, %v", until, cause)
+		if o.state() != nil || !o.until.IsZero() {
+			t.Errorf("until %v, %v", o.until, o.state())
 		}
 	})
 }

@@ -22,14 +22,7 @@ func (s *Sink) ship(ctx context.Context) {
 			return
 		}
 		d := delivery{sink: s, bulk: bulk, batch: batch}
-		count := int64(len(batch.Entries)) // a batch that is settled has none
-		s.counters.inFlight.Add(count)
-		err = d.run(ctx)
-		s.counters.inFlight.Add(-count)
-		if err != nil {
-			return
-		}
-		if s.pace(ctx, &d) != nil {
+		if d.run(ctx) != nil || s.pace(ctx, &d) != nil {
 			return
 		}
 	}
@@ -286,7 +279,6 @@ func (d *delivery) settle() {
 	for kind, n := range d.delivered {
 		if n > 0 {
 			s.options.Ledger.Delivered(events.Kind(kind), n)
-			s.counters.delivered.Add(n)
 		}
 	}
 	for kind, loss := range d.rejected {

@@ -98,7 +98,7 @@ func TestOutageIsTold(t *testing.T) {
 		if w.log.count("waiting=1") != 1 || w.log.count("waiting=5") < 50 {
 			t.Errorf("%s", w.log)
 		}
-		if stats := w.sink.Stats(); stats.Outage == nil || time.Since(stats.OutageSince) < 10*time.Hour || stats.NextTry.IsZero() || !stats.LastSuccess.IsZero() {
+		if stats := w.sink.Stats(); stats.Outage == nil || !stats.LastSuccess.IsZero() {
 			t.Errorf("%+v", stats)
 		}
 		w.engine.mu.Lock()
@@ -193,7 +193,16 @@ func TestBulkBounds(t *testing.T) {
 		if len(w.engine.stored) != 100 || len(w.engine.requests) < 10 {
 			t.Errorf("stored %d in %v", len(w.engine.stored), w.engine.sizes())
 		}
-		if stats := w.sink.Stats(); int(stats.Bytes)/len(w.engine.requests) > 1000 || stats.SentBytes == 0 || stats.SentBytes >= stats.Bytes {
+		for _, r := range w.engine.requests {
+			size := 0
+			for _, d := range r.documents {
+				size += len(d.source)
+			}
+			if size > 1000 {
+				t.Errorf("a request has %d bytes", size)
+			}
+		}
+		if stats := w.sink.Stats(); stats.SentBytes == 0 {
 			t.Errorf("%+v", stats)
 		}
 	})
@@ -214,7 +223,7 @@ func TestWriteDoesNotWait(t *testing.T) {
 		if took := time.Since(begin); took != 3*time.Second {
 			t.Errorf("the end took %v", took)
 		}
-		if balance := w.ledger.Read(); balance.Delivered["exec"] != 0 || w.sink.Stats().InFlight != 0 || w.log.count("has not taken all in time; the rest is dropped as far as it is in memory alone") != 1 {
+		if balance := w.ledger.Read(); balance.Delivered["exec"] != 0 || w.log.count("has not taken all in time; the rest is dropped as far as it is in memory alone") != 1 {
 			t.Errorf("%s\n%s", balance, w.log)
 		}
 	})
@@ -345,7 +354,7 @@ func chaos(t *testing.T, random *rand.Rand) {
 		told += loss.Count
 	}
 	balance, stats := w.ledger.Read(), w.sink.Stats()
-	if lost := balance.Lost(); lost != uint64(len(dead)) || told != lost-balance.LostOf("events_lost") || stats.Rejected != lost || stats.Delivered != uint64(len(f.stored)) {
+	if lost := balance.Lost(); lost != uint64(len(dead)) || told != lost-balance.LostOf("events_lost") || stats.Rejected != lost || w.delivered() != len(f.stored) {
 		t.Errorf("stored %d, letters %d, told %d: %s, %+v", len(f.stored), len(dead), told, balance, stats)
 	}
 }

@@ -58,7 +58,7 @@ func TestAllTooLarge(t *testing.T) {
 		w.write(events.KindExec, 3000)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if n := len(f.requests); n > 400 || w.log.count("takes no events") == 0 || w.log.count("413 Request Entity Too Large: to a request of") == 0 {
+		if n := len(f.sizes()); n > 400 || w.log.count("takes no events") == 0 || w.log.count("413 Request Entity Too Large: to a request of") == 0 {
 			t.Errorf("%d requests:\n%s", n, w.log)
 		}
 		w.close(time.Hour)
@@ -91,10 +91,15 @@ func TestSizeIsRemembered(t *testing.T) {
 		w.write(events.KindExec, 20_000)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if n := len(f.requests); refused < 2 || refused > 20 || n > 250 {
+		f.mu.Lock()
+		n := len(f.requests)
+		f.mu.Unlock()
+		if refused < 2 || refused > 20 || n > 250 {
 			t.Errorf("%d requests, %d of them too large", n, refused)
 		}
+		f.mu.Lock()
 		most = 1 << 30
+		f.mu.Unlock()
 		w.write(events.KindExec, 60_000)
 		w.close(time.Hour)
 		if len(f.stored) != 80_000 || w.sink.size.most() < 1<<20 {

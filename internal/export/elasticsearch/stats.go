@@ -15,23 +15,16 @@ type Stats struct {
 	Requests map[int]uint64 // by status; 0: there was no answer
 	Latency  Histogram      // of requests, answered or not
 
-	Delivered uint64 // documents that the engine has, the following included
-	Duplicate uint64 // that it had already (409)
+	Duplicate uint64 // documents that the engine had already (409)
 	Rejected  uint64 // that it refuses for good
 	Retried   uint64 // times that a document was sent again because the engine had no room for it, or failed
-	InFlight  int    // events that are taken from the spool and not yet settled
+	SentBytes uint64 // of requests, compressed
 
-	Bytes     uint64 // of requests before compression
-	SentBytes uint64 // after it
-
-	DeadLetters       uint64 // kept in the dead letter file
-	DeadLetterFailure uint64 // not kept because that failed
+	DeadLetterFailure uint64 // rejected and not kept in the dead letter file because that failed
 
 	LastSuccess time.Time // last time that the engine took a request; zero: never
 	// Outage is why the engine takes nothing now; nil if it does.
-	Outage      error
-	OutageSince time.Time
-	NextTry     time.Time // end of the pause
+	Outage error
 }
 
 // Histogram counts by upper bound.
@@ -47,9 +40,8 @@ func latencyBounds() []float64 {
 }
 
 type counters struct {
-	delivered, duplicate, rejected, retried atomic.Uint64
-	plain, packed                           atomic.Uint64
-	inFlight, success                       atomic.Int64
+	duplicate, rejected, retried, packed atomic.Uint64
+	success                              atomic.Int64 // UnixNano
 
 	mu       sync.Mutex
 	requests map[int]uint64
@@ -58,7 +50,6 @@ type counters struct {
 
 // request counts a request and its answer, nil if there was none.
 func (c *counters) request(response *engine.Response, took time.Duration, b *bulk) {
-	c.plain.Add(uint64(b.plain))
 	c.packed.Add(uint64(b.packed.Len()))
 	status := 0
 	if response != nil {
@@ -86,15 +77,12 @@ func (s *Sink) Stats() Stats {
 	c := &s.counters
 	stats := Stats{
 		Requests: map[int]uint64{}, Latency: Histogram{Bounds: latencyBounds()},
-		Delivered: c.delivered.Load(), Duplicate: c.duplicate.Load(), Rejected: c.rejected.Load(), Retried: c.retried.Load(),
-		InFlight: int(c.inFlight.Load()),
-		Bytes:    c.plain.Load(), SentBytes: c.packed.Load(),
-		DeadLetters: s.dead.written.Load(), DeadLetterFailure: s.dead.failed.Load(),
+		Duplicate: c.duplicate.Load(), Rejected: c.rejected.Load(), Retried: c.retried.Load(),
+		SentBytes: c.packed.Load(), DeadLetterFailure: s.dead.failed.Load(), Outage: s.outage.state(),
 	}
 	if at := c.success.Load(); at != 0 {
 		stats.LastSuccess = time.Unix(0, at)
 	}
-	stats.OutageSince, stats.NextTry, stats.Outage = s.outage.state()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for status, n := range c.requests {
