@@ -188,7 +188,7 @@ func TestSeveralEndpoints(t *testing.T) {
 	defer cuts.Close()
 	refuses := httptest.NewServer(nil)
 	refuses.Close()
-	w := networked(t, t.TempDir(), f, engine.Options{Hosts: []string{hangs.URL, refuses.URL, cuts.URL, good.URL}, Timeout: 200 * time.Millisecond})
+	w := networked(t, t.TempDir(), f, engine.Options{Hosts: []string{hangs.URL, refuses.URL, cuts.URL, good.URL}, Timeout: 2 * time.Second})
 	w.write(events.KindExec, 2000)
 	w.close(time.Minute)
 	if len(f.stored) != 2000 || w.log.count("takes no events") != 0 {

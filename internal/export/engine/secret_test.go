@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"bufio"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -68,6 +69,9 @@ func TestEchoedLine(t *testing.T) {
 			conn, err := l.Accept()
 			if err != nil {
 				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+				t.Error(err)
 			}
 			io.WriteString(conn, "ApiKey "+secret+"\r\n\r\n")
 			conn.Close()
