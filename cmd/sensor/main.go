@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime"
@@ -53,6 +54,7 @@ func main() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1) // cheaper, and a bound on what a flood takes from the host: docs/design.md
 	}
+	log.SetOutput(io.Discard)      // net/http tells it parts of answers, which may hold our credentials
 	signal.Ignore(syscall.SIGPIPE) // whoever read the log may leave: the events and the accounts go on
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

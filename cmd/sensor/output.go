@@ -5,11 +5,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"os"
-	"path/filepath"
 	"time"
 
 	"sensor/internal/config"
@@ -69,9 +67,6 @@ func openElasticsearch(p outputParts) (_ events.Sink, err error) {
 	client, err := newClient(p.log, settings)
 	if err != nil {
 		return nil, exit(exitUsage, err)
-	}
-	if err := os.MkdirAll(filepath.Dir(settings.DeadLetter), 0o700); err != nil {
-		return nil, fmt.Errorf("open dead letter file: %w", err)
 	}
 	store, err := spool.Open(spool.Options{
 		Dir:      p.settings.Spool.Path,
