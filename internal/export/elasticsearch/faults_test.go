@@ -4,7 +4,6 @@ package elasticsearch
 
 import (
 	"crypto/rand"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,70 +14,6 @@ import (
 	"sensor/internal/export/engine"
 	"sensor/internal/export/enginetest"
 )
-
-// fault is something that goes wrong between the sensor and a real engine for some requests.
-type fault struct {
-	fault    enginetest.Fault
-	requests int    // that it is for
-	told     string // in the log, as the outage's cause; "" if there is none
-	status   int    // of which there are requests then; -1: none is looked for
-	rejected int    // of 2,000 events
-}
-
-func faults() map[string]fault {
-	second := func(status int) enginetest.Fault { return enginetest.RejectEverySecond(status) }
-	return map[string]fault{
-		"hang":                  {enginetest.Hang(), 2, "no answer within 3s", 0, 0},
-		"reset":                 {enginetest.Reset(), 3, "it hung up", 0, 0},
-		"lost answer":           {enginetest.LoseAnswer(), 3, "it hung up", 0, 0},
-		"cut in the answer":     {enginetest.CutAnswer(), 3, "it hung up", 0, 0},
-		"429":                   {enginetest.Status(429), 3, "429 Too Many Requests", 429, 0},
-		"429 with Retry-After":  {enginetest.RetryAfter(429, "1"), 2, "429 Too Many Requests", 429, 0},
-		"503":                   {enginetest.Status(503), 3, "503 Service Unavailable", 503, 0},
-		"503 with a date":       {enginetest.RetryAfter(503, time.Now().UTC().Format(http.TimeFormat)), 3, "503 Service Unavailable", 503, 0},
-		"413":                   {enginetest.TooLarge(20_000), 1000, "", 413, 0},
-		"slow by 2 s":           {enginetest.Slow(2 * time.Second), 2, "", 200, 0},
-		"page of a proxy":       {enginetest.Garbage(), 3, errNoBulkAnswer.Error(), 200, 0},
-		"half 429":              {second(429), 4, "", 200, 0},
-		"half 503":              {second(503), 4, "", 200, 0},
-		"half 403":              {second(403), 4, "", 200, 0},
-		"half 400 in the first": {second(400), 1, "", 200, 250},
-	}
-}
-
-// TestFaults: whatever goes wrong in between, a real engine has each event once, but for those that it refuses, which are
-// in the dead letter file.
-func TestFaults(t *testing.T) {
-	enginetest.All(t, func(t *testing.T, e *enginetest.Engine) {
-		for name, test := range faults() {
-			t.Run(name, func(t *testing.T) {
-				s := newSite(t, e, "fault_"+strings.ToLower(rand.Text()))
-				proxy := enginetest.NewProxy(t, e.URL)
-				proxy.FailNext(test.requests, test.fault)
-				w := s.sensor(t.TempDir(), engine.Options{Hosts: []string{proxy.URL}, Timeout: 3 * time.Second}, nil)
-				ids := events.NewIDs("boot", "ebpf")
-				w.writeNew(&ids, events.KindExec, 1000)
-				w.writeNew(&ids, events.KindConnect, 1000)
-				w.close(2 * time.Minute)
-				stats := w.sink.Stats()
-				if got := e.Count(t, s.all(), ""); got != 2000-test.rejected || int(stats.Rejected) != test.rejected || w.delivered() != got {
-					t.Errorf("the engine has %d: %+v", got, stats)
-				}
-				if test.rejected > 0 {
-					if list := letters(t, w.dead); len(list) != test.rejected {
-						t.Errorf("%d letters", len(list))
-					}
-				}
-				if began, ended := w.log.count("takes no events"), w.log.count("takes events again"); began != ended || (began == 1) != (test.told != "") || w.log.count(test.told) == 0 {
-					t.Errorf("%s", w.log)
-				}
-				if stats.Requests[test.status] == 0 || proxy.Counts().Faults == 0 {
-					t.Errorf("%v, %+v", stats.Requests, proxy.Counts())
-				}
-			})
-		}
-	})
-}
 
 // TestDownAndUp: nobody listens, then the engine does; then it is gone again, and back.
 func TestDownAndUp(t *testing.T) {
