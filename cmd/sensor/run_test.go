@@ -7,6 +7,7 @@ import (
 
 	"sensor/internal/config"
 	"sensor/internal/events"
+	"sensor/internal/process/snapshot"
 )
 
 // What the kernel does with its own threads is left out, but not what these do
@@ -14,7 +15,7 @@ import (
 func TestWanted(t *testing.T) {
 	keep := wanted(config.Config{Kinds: map[string]config.Kind{
 		"fork": {Enabled: true}, "connect": {Enabled: true}, "unix_connect": {Enabled: true}, "file_write": {Enabled: true},
-	}}, self{pid: 9, namespace: initialPIDs})
+	}}, self{pid: 9, namespace: snapshot.InitialPID})
 	program := &events.Process{PID: 7}
 	thread := &events.Process{PID: 2, KernelThread: true, NoMemory: true}
 	helper := &events.Process{PID: 8, NoMemory: true}
@@ -48,7 +49,7 @@ func TestSelf(t *testing.T) {
 		process *events.Process
 		want    bool
 	}{
-		{&events.Process{PID: 9, VPID: 9, Namespaces: events.Namespaces{PID: initialPIDs}}, false},
+		{&events.Process{PID: 9, VPID: 9, Namespaces: events.Namespaces{PID: snapshot.InitialPID}}, false},
 		{&events.Process{PID: 700, VPID: 9, Namespaces: events.Namespaces{PID: 4026532000}}, true},
 		{&events.Process{PID: 701, VPID: 9, Namespaces: events.Namespaces{PID: 4026532001}}, false},
 	} {

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"sensor/internal/events"
+	"sensor/internal/process/snapshot"
 )
 
 // self tells the sensor's own flows from others: a document about the connection
@@ -16,17 +17,14 @@ type self struct {
 	namespace uint32 // inode of that
 }
 
-// initialPIDs is PROC_PID_INIT_INO of include/linux/proc_ns.h.
-const initialPIDs = 0xEFFFFFFC
-
 func thisProcess() (self, error) {
-	s := self{pid: uint32(os.Getpid())}
 	link, err := os.Readlink("/proc/self/ns/pid")
-	if err == nil {
-		_, err = fmt.Sscanf(link, "pid:[%d]", &s.namespace)
-	}
 	if err != nil {
 		return self{}, fmt.Errorf("find own pid namespace: %w", err)
+	}
+	s := self{pid: uint32(os.Getpid()), namespace: snapshot.ParseNamespace(link)}
+	if s.namespace == 0 {
+		return self{}, fmt.Errorf("find own pid namespace: %q names none", link)
 	}
 	return s, nil
 }
@@ -36,7 +34,7 @@ func (s self) is(p *events.Process) bool {
 	if p == nil || s.pid == 0 {
 		return false
 	}
-	if s.namespace == initialPIDs {
+	if s.namespace == snapshot.InitialPID {
 		return p.PID == s.pid
 	}
 	return p.VPID == s.pid && p.Namespaces.PID == s.namespace

@@ -88,8 +88,8 @@ func FuzzParseBootOffset(f *testing.F) {
 func FuzzParseNamespace(f *testing.F) {
 	f.Add("mnt:[4026531841]")
 	f.Fuzz(func(t *testing.T, link string) {
-		if n := parseNamespace(link); n != 0 && !strings.Contains(link, ":[") {
-			t.Errorf("parseNamespace(%q) = %d", link, n)
+		if n := ParseNamespace(link); n != 0 && !strings.Contains(link, ":[") {
+			t.Errorf("ParseNamespace(%q) = %d", link, n)
 		}
 	})
 }

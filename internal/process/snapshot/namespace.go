@@ -21,7 +21,7 @@ var ErrNamespace = errors.New("proc is not the initial namespace's")
 // Linux 6.18 in uapi/linux/nsfs.h.
 const (
 	initialUser   = 0xEFFFFFFD
-	initialPID    = 0xEFFFFFFC
+	InitialPID    = 0xEFFFFFFC // of pids
 	initialCgroup = 0xEFFFFFFB
 )
 
@@ -46,11 +46,11 @@ func checkPIDNamespace(root string, self uint32) error {
 	if self != 0 && uint64(self) != pid {
 		return fmt.Errorf("compare pids: this process is %d to the kernel and %d in %s: %w", self, pid, root, ErrNamespace)
 	}
-	if namespace(link, "pid") == initialPID {
+	if namespace(link, "pid") == InitialPID {
 		return nil
 	}
 	switch namespace(filepath.Join(root, "1"), "pid") {
-	case initialPID:
+	case InitialPID:
 		return nil
 	case 0:
 		if self != 0 {
@@ -112,11 +112,11 @@ func namespace(dir, name string) uint32 {
 	if err != nil {
 		return 0
 	}
-	return parseNamespace(link)
+	return ParseNamespace(link)
 }
 
-// parseNamespace takes the number out of "mnt:[4026531841]"; 0 if there is none.
-func parseNamespace(link string) uint32 {
+// ParseNamespace takes the inode number out of "mnt:[4026531841]"; 0 if there is none.
+func ParseNamespace(link string) uint32 {
 	_, rest, _ := strings.Cut(link, ":[")
 	digits, ok := strings.CutSuffix(rest, "]")
 	if !ok {

@@ -115,8 +115,8 @@ func TestParseNamespace(t *testing.T) {
 		"[4026531841]":     0,
 	}
 	for link, want := range tests {
-		if got := parseNamespace(link); got != want {
-			t.Errorf("parseNamespace(%q) = %d, want %d", link, got, want)
+		if got := ParseNamespace(link); got != want {
+			t.Errorf("ParseNamespace(%q) = %d, want %d", link, got, want)
 		}
 	}
 }
