@@ -88,7 +88,7 @@ func TestImports(t *testing.T) {
 				why = "outputs know events; cmd wires"
 			case under(imported, "sensor/internal/export/elasticsearch", "sensor/internal/export/setup") && under(p.ImportPath, "sensor/internal"):
 				why = "only cmd delivers"
-			case under(imported, "sensor/internal/export/enginetest"):
+			case under(imported, "sensor/internal/export/enginetest", "sensor/internal/logtest"):
 				why = "it is for tests"
 			case under(p.ImportPath, "sensor/internal/metrics") && under(imported, "sensor/internal") && imported != "sensor/internal/events":
 				why = "metrics are told by events"

@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math"
 	"os"
-	"time"
 
 	"sensor/internal/config"
 	"sensor/internal/enrich/host"
@@ -62,7 +60,7 @@ type delivery struct {
 
 var _ events.Deferring = (*delivery)(nil)
 
-func openElasticsearch(p outputParts) (_ events.Sink, err error) {
+func openElasticsearch(p outputParts) (events.Sink, error) {
 	settings := p.settings.Output.Elasticsearch
 	client, err := newClient(p.log, settings)
 	if err != nil {
@@ -78,7 +76,7 @@ func openElasticsearch(p outputParts) (_ events.Sink, err error) {
 		return nil, err
 	}
 	every := everyDocument(p.host, p.settings)
-	sink, err := elasticsearch.New(elasticsearch.Options{
+	sink := elasticsearch.New(elasticsearch.Options{
 		Client: client, Spool: store,
 		Encode:     ecs.NewEncoder(every).Append,
 		DataStream: every.DataStream,
@@ -86,9 +84,6 @@ func openElasticsearch(p outputParts) (_ events.Sink, err error) {
 		Workers: settings.Workers, BulkEvents: settings.Bulk.Events, BulkBytes: int(settings.Bulk.Bytes), Linger: settings.Bulk.Linger,
 		DeadLetter: settings.DeadLetter,
 	})
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
-	}
 	return &delivery{sink, store}, nil
 }
 
@@ -104,14 +99,9 @@ func (d *delivery) spoolNumbers() events.SpoolMetrics {
 
 func (d *delivery) bulkNumbers() events.BulkMetrics {
 	s := d.Stats()
-	m := events.BulkMetrics{
-		Requests: metrics.ByStatus(s.Requests), Bytes: s.SentBytes,
+	return events.BulkMetrics{
+		Requests: metrics.ByStatus(s.Requests), Bytes: s.SentBytes, Latency: s.Latency,
 		Retries: s.Retried, Rejected: s.Rejected, Duplicates: s.Duplicate,
 		DeadLetterFailures: s.DeadLetterFailure, LastSuccess: s.LastSuccess,
-		Latency: events.Histogram{Counts: s.Latency.Counts, Sum: time.Duration(s.Latency.Sum * float64(time.Second))},
 	}
-	for _, bound := range s.Latency.Bounds {
-		m.Latency.Bounds = append(m.Latency.Bounds, time.Duration(math.Round(bound*1e3))*time.Millisecond)
-	}
-	return m
 }

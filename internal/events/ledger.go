@@ -41,6 +41,15 @@ var reasonNames = [reasonCount]string{
 
 func (r Reason) String() string { return reasonNames[r] }
 
+// Reasons lists every stage at which events are dropped, in order.
+func Reasons() []Reason {
+	reasons := make([]Reason, 0, reasonCount)
+	for r := range reasonCount {
+		reasons = append(reasons, r)
+	}
+	return reasons
+}
+
 // Ledger accounts for every event of a run. For each kind
 //
 //	generated + synthesized + recovered = delivered + dropped + filtered + aggregated + spooled

@@ -74,15 +74,6 @@ type UsageMetrics struct {
 	Goroutines   int
 }
 
-// Reasons lists every stage at which events are dropped, in order.
-func Reasons() []Reason {
-	reasons := make([]Reason, 0, reasonCount)
-	for r := range reasonCount {
-		reasons = append(reasons, r)
-	}
-	return reasons
-}
-
 // memory is a rough count of the bytes that the metrics keep.
 func (m *Metrics) memory() int {
 	b := &m.Balance

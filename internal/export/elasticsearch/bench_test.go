@@ -143,13 +143,10 @@ func deliver(b *testing.B, url string, sync spool.Sync, ahead int) {
 	}
 	defer client.Close()
 	source := newExecs(1024)
-	sink, err := New(Options{
+	sink := New(Options{
 		Client: client, Spool: spooled, Encode: encoder().Append, Ledger: ledger, Log: log, Linger: time.Second,
 		DataStream: func(k events.Kind) string { return "logs-sensor." + k.Traits().Dataset + "-default" },
 	})
-	if err != nil {
-		b.Fatal(err)
-	}
 	counted(b, url)
 	base := peak(b)
 	var before, after unix.Rusage

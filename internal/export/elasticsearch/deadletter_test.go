@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sensor/internal/events"
+	"sensor/internal/logtest"
 )
 
 func mode(t *testing.T, path string) os.FileMode {
@@ -27,8 +28,8 @@ func mode(t *testing.T, path string) os.FileMode {
 	return info.Mode()
 }
 
-func deadLetterAt(path string, most int64) (*deadLetter, *logBuffer) {
-	log := &logBuffer{}
+func deadLetterAt(path string, most int64) (*deadLetter, *logtest.Buffer) {
+	log := &logtest.Buffer{}
 	return newDeadLetter(slog.New(slog.NewTextHandler(log, nil)), path, most), log
 }
 
@@ -112,7 +113,7 @@ func TestDeadLetterRefuses(t *testing.T) {
 		foreign: "belongs to another user, 4242",
 	} {
 		d, log := deadLetterAt(path, 1)
-		if log.count("cannot be kept") != 1 || log.count(want) == 0 {
+		if log.Count("cannot be kept") != 1 || log.Count(want) == 0 {
 			t.Errorf("%s: the log has %s", path, log)
 		}
 		if d.write(400, "", "", letter{}); d.failed.Load() != 1 {
@@ -202,7 +203,7 @@ func TestDeadLetterCannotRotate(t *testing.T) {
 			t.Errorf("%v, %v", info, err)
 		}
 		kept := len(letters(t, path))
-		if d.failed.Load() != uint64(100-kept) || log.count("cannot be renamed") != 1 {
+		if d.failed.Load() != uint64(100-kept) || log.Count("cannot be renamed") != 1 {
 			t.Errorf("%d letters, %d failed\n%s", kept, d.failed.Load(), log)
 		}
 		if err := os.RemoveAll(path + ".1"); err != nil {
@@ -224,7 +225,7 @@ func TestDeadLetterFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := newWorld(t, &fakeEngine{outcome: func(*request, document) int { return 400 }}, func(o *Options) { o.DeadLetter = path })
-		told := func() int { return w.log.count("cannot be kept") }
+		told := func() int { return w.log.Count("cannot be kept") }
 		if told() != 1 {
 			t.Errorf("at the start: %s", w.log)
 		}

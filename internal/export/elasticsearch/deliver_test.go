@@ -79,8 +79,8 @@ func TestAnswers(t *testing.T) {
 				if len(w.engine.stored) != 10 || w.ledger.Read().Delivered["exec"] != 10 {
 					t.Errorf("stored %d; %s", len(w.engine.stored), w.ledger.Read())
 				}
-				if began, ended := w.log.count("takes no events"), w.log.count("takes events again"); began != 1 || ended != 1 || w.log.count(test.told) != 1 {
-					t.Errorf("the log told %d and %d times, and %d times of %q:\n%s", began, ended, w.log.count(test.told), test.told, w.log)
+				if began, ended := w.log.Count("takes no events"), w.log.Count("takes events again"); began != 1 || ended != 1 || w.log.Count(test.told) != 1 {
+					t.Errorf("the log told %d and %d times, and %d times of %q:\n%s", began, ended, w.log.Count(test.told), test.told, w.log)
 				}
 				stats := w.sink.Stats()
 				if duplicate := test.name == "stored and then hung up"; (stats.Duplicate == 10) != duplicate {
@@ -150,7 +150,7 @@ func TestItems(t *testing.T) {
 				if loss := w.losses[0]; loss.Kind != events.KindFileWrite || loss.Stage != events.ReasonRejected || loss.Count != 1 || loss.First.IsZero() || loss.First != loss.Last {
 					t.Errorf("%+v", loss)
 				}
-				if w.log.count("refuses events for good") != 1 || w.log.count("reason of") != 0 {
+				if w.log.Count("refuses events for good") != 1 || w.log.Count("reason of") != 0 {
 					t.Errorf("%s", w.log)
 				}
 			})
@@ -180,7 +180,7 @@ func TestEngineFailsAtOneDocument(t *testing.T) {
 				if !gives && (len(f.requests) < 500 || balance.Dropped["rejected"]["exec"] != 0) {
 					t.Errorf("%d requests; %s", len(f.requests), balance)
 				}
-				if told := w.log.count("does not take some events now"); told == 0 || told > 6*6 {
+				if told := w.log.Count("does not take some events now"); told == 0 || told > 6*6 {
 					t.Errorf("the log told it %d times", told)
 				}
 			})
@@ -200,7 +200,7 @@ func TestLossOfLoss(t *testing.T) {
 		if len(w.losses) != 2 || w.losses[0].Kind != events.KindExec || w.losses[0].Count != 3 || w.losses[1].Kind != events.KindFork {
 			t.Errorf("%v", w.losses)
 		}
-		if w.ledger.Read().Lost() != 6 || len(letters(t, w.dead)) != 6 || w.log.count("for good") != 1 {
+		if w.ledger.Read().Lost() != 6 || len(letters(t, w.dead)) != 6 || w.log.Count("for good") != 1 {
 			t.Errorf("%s\n%s", w.ledger.Read(), w.log)
 		}
 	})

@@ -19,6 +19,7 @@ import (
 	"sensor/internal/export/engine"
 	"sensor/internal/export/enginetest"
 	"sensor/internal/export/spool"
+	"sensor/internal/logtest"
 )
 
 // A site is where a real engine's data streams of one test are: logs-deliver.*-NAMESPACE.
@@ -44,7 +45,7 @@ func (s site) all() string { return "logs-deliver.*-" + s.namespace }
 // sensor is a run of the sensor that writes to the site.
 func (s site) sensor(dir string, o engine.Options, change func(*Options)) *world {
 	s.t.Helper()
-	w := &world{t: s.t, ledger: &events.Ledger{}, log: &logBuffer{}, dead: filepath.Join(dir, "dead")}
+	w := &world{t: s.t, ledger: &events.Ledger{}, log: &logtest.Buffer{}, dead: filepath.Join(dir, "dead")}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	var err error
 	if w.spool, err = spool.Open(spool.Options{Dir: filepath.Join(dir, "spool"), MaxBytes: 64 << 20, Sync: spool.SyncNever, Full: spool.FullOldest, Log: log, Ledger: w.ledger, Lost: w.lost}); err != nil {
@@ -66,9 +67,7 @@ func (s site) sensor(dir string, o engine.Options, change func(*Options)) *world
 	if change != nil {
 		change(&options)
 	}
-	if w.sink, err = New(options); err != nil {
-		s.t.Fatal(err)
-	}
+	w.sink = New(options)
 	s.t.Cleanup(client.Close)
 	return w
 }
@@ -144,7 +143,7 @@ func TestEngineRefuses(t *testing.T) {
 		if reason := fmt.Sprint(list[0]["reason"]); !strings.Contains(reason, "failed to parse field [event.sequence]") || !strings.Contains(reason, "a word of the user's") || list[0]["status"] != 400. {
 			t.Errorf("%v", list[0])
 		}
-		if w.log.count("word of the user") != 0 {
+		if w.log.Count("word of the user") != 0 {
 			t.Errorf("the log has parts of a document: %s", w.log)
 		}
 	})
@@ -243,7 +242,7 @@ func TestEngineKeys(t *testing.T) {
 			ids := events.NewIDs("boot", "ebpf")
 			w.writeNew(&ids, events.KindExec, 50)
 			w.writeNew(&ids, events.KindFileWrite, 50)
-			for w.log.count(test.told) == 0 {
+			for w.log.Count(test.told) == 0 {
 				time.Sleep(time.Millisecond)
 			}
 			if err := os.WriteFile(path, []byte(good), 0o600); err != nil {

@@ -39,7 +39,7 @@ func TestDownAndUp(t *testing.T) {
 		if got := e.Count(t, s.all(), ""); got != 2100 {
 			t.Errorf("the engine has %d: %+v\n%s", got, w.sink.Stats(), w.log)
 		}
-		if w.log.count("nobody listens there") == 0 {
+		if w.log.Count("nobody listens there") == 0 {
 			t.Errorf("%s", w.log)
 		}
 	})
@@ -72,10 +72,10 @@ func TestExpiredCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.close(2 * time.Minute)
-		if got := e.Count(t, s.all(), ""); got != 1000 || w.log.count("takes no events") != 1 || w.log.count("401 Unauthorized") != 1 || w.log.count("waiting=500") == 0 {
+		if got := e.Count(t, s.all(), ""); got != 1000 || w.log.Count("takes no events") != 1 || w.log.Count("401 Unauthorized") != 1 || w.log.Count("waiting=500") == 0 {
 			t.Errorf("the engine has %d:\n%s", got, w.log)
 		}
-		if w.log.count(secret) != 0 {
+		if w.log.Count(secret) != 0 {
 			t.Errorf("the log has a secret:\n%s", w.log)
 		}
 	})
@@ -99,7 +99,7 @@ func TestWrongCertificate(t *testing.T) {
 			}
 			proxy.Use(t, enginetest.Good)
 			w.close(2 * time.Minute)
-			if got := e.Count(t, s.all(), ""); got != 500 || w.log.count(told) != 1 {
+			if got := e.Count(t, s.all(), ""); got != 500 || w.log.Count(told) != 1 {
 				t.Errorf("the engine has %d; want the log to say %q:\n%s", got, told, w.log)
 			}
 		}

@@ -26,6 +26,7 @@ import (
 	"sensor/internal/events"
 	"sensor/internal/export/engine"
 	"sensor/internal/export/spool"
+	"sensor/internal/logtest"
 )
 
 // A fakeEngine is a bulk endpoint that keeps documents by id, as a search engine does. Its script may answer instead.
@@ -169,7 +170,7 @@ type world struct {
 	spool  *spool.Spool
 	sink   *Sink
 	ledger *events.Ledger
-	log    *logBuffer
+	log    *logtest.Buffer
 	dead   string
 
 	renewals atomic.Int32 // how often new credentials were looked for
@@ -179,33 +180,10 @@ type world struct {
 	made   uint64
 }
 
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // newWorld makes a sink that speaks to the fake engine without a network.
 func newWorld(t *testing.T, f *fakeEngine, change func(*Options)) *world {
 	t.Helper()
-	w := &world{t: t, engine: f, ledger: &events.Ledger{}, log: &logBuffer{}, dead: filepath.Join(t.TempDir(), "dead")}
+	w := &world{t: t, engine: f, ledger: &events.Ledger{}, log: &logtest.Buffer{}, dead: filepath.Join(t.TempDir(), "dead")}
 	f.t, f.stored = t, map[string]document{}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	var err error

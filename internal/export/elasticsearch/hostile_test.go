@@ -40,7 +40,7 @@ func TestEchoedCredentials(t *testing.T) {
 	if len(list) != 1 || list[0]["type"] != "***" || list[0]["reason"] != "***: ***" {
 		t.Errorf("%v", list)
 	}
-	if w.log.count("***: ***") != 1 || w.log.count("type=***") != 1 {
+	if w.log.Count("***: ***") != 1 || w.log.Count("type=***") != 1 {
 		t.Errorf("%s", w.log)
 	}
 }
@@ -68,7 +68,7 @@ func TestBomb(t *testing.T) {
 	w := networked(t, t.TempDir(), f, engine.Options{Hosts: []string{server.URL}})
 	w.write(events.KindExec, 10)
 	w.close(time.Minute)
-	if len(f.stored) != 10 || w.log.count(engine.ErrAnswerTooLarge.Error()) != 1 {
+	if len(f.stored) != 10 || w.log.Count(engine.ErrAnswerTooLarge.Error()) != 1 {
 		t.Errorf("stored %d:\n%s", len(f.stored), w.log)
 	}
 }

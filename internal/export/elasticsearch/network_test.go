@@ -22,6 +22,7 @@ import (
 	"sensor/internal/events"
 	"sensor/internal/export/engine"
 	"sensor/internal/export/spool"
+	"sensor/internal/logtest"
 )
 
 // secret is in the credentials of the tests; no log may have it.
@@ -31,7 +32,7 @@ const secret = "c2VjcmV0"
 // nothing may be left of it.
 func networked(t *testing.T, dir string, f *fakeEngine, o engine.Options, change ...func(*Options)) *world {
 	t.Helper()
-	w := &world{t: t, engine: f, ledger: &events.Ledger{}, log: &logBuffer{}, dead: filepath.Join(dir, "dead")}
+	w := &world{t: t, engine: f, ledger: &events.Ledger{}, log: &logtest.Buffer{}, dead: filepath.Join(dir, "dead")}
 	f.t = t
 	if f.stored == nil {
 		f.stored = map[string]document{}
@@ -56,9 +57,7 @@ func networked(t *testing.T, dir string, f *fakeEngine, o engine.Options, change
 	for _, change := range change {
 		change(&options)
 	}
-	if w.sink, err = New(options); err != nil {
-		t.Fatal(err)
-	}
+	w.sink = New(options)
 	t.Cleanup(func() {
 		client.Close()
 		if strings.Contains(w.log.String(), secret) {
@@ -138,7 +137,7 @@ func TestNetwork(t *testing.T) {
 			if len(f.stored) != 500 || w.ledger.Read().Delivered["exec"] != 500 {
 				t.Errorf("stored %d; %s\n%s", len(f.stored), w.ledger.Read(), w.log)
 			}
-			if w.log.count("takes no events") != 1 || w.log.count("takes events again") != 1 || w.log.count(server.URL) == 0 {
+			if w.log.Count("takes no events") != 1 || w.log.Count("takes events again") != 1 || w.log.Count(server.URL) == 0 {
 				t.Errorf("%s", w.log)
 			}
 		})
@@ -191,7 +190,7 @@ func TestSeveralEndpoints(t *testing.T) {
 	w := networked(t, t.TempDir(), f, engine.Options{Hosts: []string{hangs.URL, refuses.URL, cuts.URL, good.URL}, Timeout: 2 * time.Second})
 	w.write(events.KindExec, 2000)
 	w.close(time.Minute)
-	if len(f.stored) != 2000 || w.log.count("takes no events") != 0 {
+	if len(f.stored) != 2000 || w.log.Count("takes no events") != 0 {
 		t.Errorf("stored %d:\n%s", len(f.stored), w.log)
 	}
 }
@@ -257,7 +256,7 @@ func TestEndInHang(t *testing.T) {
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("the end took %v", took)
 	}
-	if first.log.count("the rest stays in the spool") != 1 {
+	if first.log.Count("the rest stays in the spool") != 1 {
 		t.Errorf("%s", first.log)
 	}
 	if balance := first.ledger.Read(); balance.Delivered["exec"] != 50 || balance.Spooled["exec"] != 250 || balance.Spooled["connect"] != 250 {
@@ -325,7 +324,7 @@ func TestKeyIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.close(time.Minute)
-	if len(f.stored) != 10 || w.log.count("401 Unauthorized") != 1 {
+	if len(f.stored) != 10 || w.log.Count("401 Unauthorized") != 1 {
 		t.Errorf("stored %d:\n%s", len(f.stored), w.log)
 	}
 }

@@ -92,10 +92,10 @@ func TestOutageIsTold(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.write(events.KindExec, 4)
 		time.Sleep(10 * time.Hour)
-		if told := w.log.count("takes no events"); told < 55 || told > 61 {
+		if told := w.log.Count("takes no events"); told < 55 || told > 61 {
 			t.Errorf("told %d times in ten hours:\n%s", told, w.log)
 		}
-		if w.log.count("waiting=1") != 1 || w.log.count("waiting=5") < 50 {
+		if w.log.Count("waiting=1") != 1 || w.log.Count("waiting=5") < 50 {
 			t.Errorf("%s", w.log)
 		}
 		if stats := w.sink.Stats(); stats.Outage == nil || !stats.LastSuccess.IsZero() {
@@ -105,7 +105,7 @@ func TestOutageIsTold(t *testing.T) {
 		down = false
 		w.engine.mu.Unlock()
 		w.close(time.Hour)
-		if w.log.count("takes events again") != 1 || w.log.count("after=10h") != 1 || len(w.engine.stored) != 5 {
+		if w.log.Count("takes events again") != 1 || w.log.Count("after=10h") != 1 || len(w.engine.stored) != 5 {
 			t.Errorf("stored %d:\n%s", len(w.engine.stored), w.log)
 		}
 	})
@@ -122,7 +122,7 @@ func TestFlappingIsToldRarely(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		w.close(time.Hour)
-		if began, ended := w.log.count("takes no events"), w.log.count("takes events again"); began > 61 || began != ended {
+		if began, ended := w.log.Count("takes no events"), w.log.Count("takes events again"); began > 61 || began != ended {
 			t.Errorf("told %d and %d times in an hour", began, ended)
 		}
 	})
@@ -178,7 +178,7 @@ func TestWorkers(t *testing.T) {
 		if took := time.Since(begin); took != 2*time.Second || len(w.engine.stored) != 400 {
 			t.Errorf("40 requests by 4 workers took %v, stored %d", took, len(w.engine.stored))
 		}
-		if stats := w.sink.Stats(); stats.Requests[200] != 40 || stats.Latency.Counts[slices.Index(stats.Latency.Bounds, 0.25)] != 40 || stats.Latency.Sum < 7.99 || stats.Latency.Sum > 8.01 {
+		if stats := w.sink.Stats(); stats.Requests[200] != 40 || stats.Latency.Counts[slices.Index(stats.Latency.Bounds, 250*time.Millisecond)] != 40 || stats.Latency.Sum < 7990*time.Millisecond || stats.Latency.Sum > 8010*time.Millisecond {
 			t.Errorf("%+v", stats)
 		}
 	})
@@ -223,7 +223,7 @@ func TestWriteDoesNotWait(t *testing.T) {
 		if took := time.Since(begin); took != 3*time.Second {
 			t.Errorf("the end took %v", took)
 		}
-		if balance := w.ledger.Read(); balance.Delivered["exec"] != 0 || w.log.count("has not taken all in time; the rest is dropped as far as it is in memory alone") != 1 {
+		if balance := w.ledger.Read(); balance.Delivered["exec"] != 0 || w.log.Count("has not taken all in time; the rest is dropped as far as it is in memory alone") != 1 {
 			t.Errorf("%s\n%s", balance, w.log)
 		}
 	})

@@ -89,11 +89,11 @@ type Sink struct {
 }
 
 // New starts the workers. [Sink.Close] ends them.
-func New(o Options) (*Sink, error) {
+func New(o Options) *Sink {
 	s := newSink(o)
 	s.do, s.renew = o.Client.DoWithin, o.Client.Renew
 	s.start()
-	return s, nil
+	return s
 }
 
 func newSink(o Options) *Sink {

@@ -58,7 +58,7 @@ func TestAllTooLarge(t *testing.T) {
 		w.write(events.KindExec, 3000)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if n := len(f.sizes()); n > 400 || w.log.count("takes no events") == 0 || w.log.count("413 Request Entity Too Large: to a request of") == 0 {
+		if n := len(f.sizes()); n > 400 || w.log.Count("takes no events") == 0 || w.log.Count("413 Request Entity Too Large: to a request of") == 0 {
 			t.Errorf("%d requests:\n%s", n, w.log)
 		}
 		w.close(time.Hour)

@@ -7,13 +7,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sensor/internal/events"
 	"sensor/internal/export/engine"
 )
 
 // Stats are the sink's numbers since its start.
 type Stats struct {
-	Requests map[int]uint64 // by status; 0: there was no answer
-	Latency  Histogram      // of requests, answered or not
+	Requests map[int]uint64   // by status; 0: there was no answer
+	Latency  events.Histogram // of requests, answered or not
 
 	Duplicate uint64 // documents that the engine had already (409)
 	Rejected  uint64 // that it refuses for good
@@ -27,16 +28,11 @@ type Stats struct {
 	Outage error
 }
 
-// Histogram counts by upper bound.
-type Histogram struct {
-	Bounds []float64 // seconds
-	Counts []uint64  // one more than bounds: those above all
-	Sum    float64   // seconds
-}
-
-// latencyBounds in seconds.
-func latencyBounds() []float64 {
-	return []float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120}
+// latencyBounds are the bounds of the histogram.
+func latencyBounds() []time.Duration {
+	const ms = time.Millisecond
+	return []time.Duration{5 * ms, 10 * ms, 25 * ms, 50 * ms, 100 * ms, 250 * ms, 500 * ms, time.Second, 2500 * ms, 5 * time.Second,
+		10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}
 }
 
 type counters struct {
@@ -45,7 +41,7 @@ type counters struct {
 
 	mu       sync.Mutex
 	requests map[int]uint64
-	latency  Histogram
+	latency  events.Histogram
 }
 
 // request counts a request and its answer, nil if there was none.
@@ -63,10 +59,9 @@ func (c *counters) request(response *engine.Response, took time.Duration, b *bul
 		c.latency.Counts = make([]uint64, len(c.latency.Bounds)+1)
 	}
 	c.requests[status]++
-	seconds := took.Seconds()
-	c.latency.Sum += seconds
+	c.latency.Sum += took
 	at := 0
-	for at < len(c.latency.Bounds) && seconds > c.latency.Bounds[at] {
+	for at < len(c.latency.Bounds) && took > c.latency.Bounds[at] {
 		at++
 	}
 	c.latency.Counts[at]++
@@ -76,7 +71,7 @@ func (c *counters) request(response *engine.Response, took time.Duration, b *bul
 func (s *Sink) Stats() Stats {
 	c := &s.counters
 	stats := Stats{
-		Requests: map[int]uint64{}, Latency: Histogram{Bounds: latencyBounds()},
+		Requests: map[int]uint64{}, Latency: events.Histogram{Bounds: latencyBounds()},
 		Duplicate: c.duplicate.Load(), Rejected: c.rejected.Load(), Retried: c.retried.Load(),
 		SentBytes: c.packed.Load(), DeadLetterFailure: s.dead.failed.Load(), Outage: s.outage.state(),
 	}

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"sensor/internal/export/enginetest"
 	"sensor/internal/export/setup"
 	"sensor/internal/export/spool"
+	"sensor/internal/logtest"
 )
 
 const prefix = "sensor"
@@ -63,7 +63,7 @@ type station struct {
 	sequence  uint64
 	spool     *spool.Spool
 	sink      *elasticsearch.Sink
-	log       *logged
+	log       *logtest.Buffer
 	dead      string // path of the dead letter file
 	closed    bool
 }
@@ -73,7 +73,7 @@ func open(t *testing.T, namespace string, connection engine.Options) *station {
 	t.Helper()
 	dir := t.TempDir()
 	s := &station{
-		t: t, namespace: namespace, documents: documents(t), ids: events.NewIDs("boot", "endtoend"), log: &logged{},
+		t: t, namespace: namespace, documents: documents(t), ids: events.NewIDs("boot", "endtoend"), log: &logtest.Buffer{},
 		dead: filepath.Join(dir, "refused"),
 	}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
@@ -89,13 +89,10 @@ func open(t *testing.T, namespace string, connection engine.Options) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.sink, err = elasticsearch.New(elasticsearch.Options{
+	s.sink = elasticsearch.New(elasticsearch.Options{
 		Client: client, Spool: s.spool, Encode: s.encode, DataStream: s.stream, Ledger: &s.ledger, Lost: s.lost, Log: log,
 		BulkEvents: bulkEvents, DeadLetter: s.dead,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() { // of a test that gave up
 		if !s.closed {
 			ctx, cancel := context.WithCancel(context.Background())
@@ -194,22 +191,4 @@ func documents(t *testing.T) map[events.Kind][]byte {
 		list[kind] = line.Bytes()
 	}
 	return list
-}
-
-// logged is what was logged.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

@@ -95,34 +95,20 @@ func TestKeepAlive(t *testing.T) {
 // An engine that ends a connection just when it is used again has not failed.
 func TestStaleConnection(t *testing.T) {
 	leavesNothing(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				r := bufio.NewReader(conn)
-				request, err := http.ReadRequest(r)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if body, err := io.ReadAll(request.Body); err != nil || string(body) != "body" {
-					t.Errorf("got %q, %v", body, err)
-				}
-				io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-				r.ReadByte() // the next request
-			}()
+	address := serveRaw(t, func(conn net.Conn) {
+		r := bufio.NewReader(conn)
+		request, err := http.ReadRequest(r)
+		if err != nil {
+			t.Error(err)
+			return
 		}
-	}()
-	c, _ := open(t, Options{Hosts: []string{"http://" + l.Addr().String()}})
+		if body, err := io.ReadAll(request.Body); err != nil || string(body) != "body" {
+			t.Errorf("got %q, %v", body, err)
+		}
+		io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		r.ReadByte() // the next request
+	})
+	c, _ := open(t, Options{Hosts: []string{"http://" + address}})
 	for range 10 {
 		if _, err := c.Do(t.Context(), http.MethodPost, "/_bulk", nil, []byte("body")); err != nil {
 			t.Error(err)

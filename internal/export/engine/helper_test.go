@@ -21,35 +21,19 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"sensor/internal/logtest"
 )
 
 // secret is in every credential of the tests; no log and no error may have it.
 const secret = "c2VjcmV0"
 
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // open makes a client, and at the end of the test closes it and looks for secrets in its log.
-func open(t *testing.T, o Options) (*Client, *logBuffer) {
+func open(t *testing.T, o Options) (*Client, *logtest.Buffer) {
 	t.Helper()
-	log := &logBuffer{}
+	log := &logtest.Buffer{}
 	o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	o.UserAgent = "sensor/test"
 	c, err := New(o)
@@ -123,6 +107,29 @@ func asks(t *testing.T, c *Client) *Response {
 		t.Fatal(err)
 	}
 	return response
+}
+
+// serveRaw has every connection handled, which is closed then, and gives the address.
+func serveRaw(t *testing.T, handle func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				handle(conn)
+			}()
+		}
+	}()
+	return l.Addr().String()
 }
 
 // closedAddress is one at which nobody listens.

@@ -59,25 +59,13 @@ func TestEchoedSecret(t *testing.T) {
 // What is no HTTP is quoted by net/http.
 func TestEchoedLine(t *testing.T) {
 	leavesNothing(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
-				t.Error(err)
-			}
-			io.WriteString(conn, "ApiKey "+secret+"\r\n\r\n")
-			conn.Close()
+	address := serveRaw(t, func(conn net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+			t.Error(err)
 		}
-	}()
-	c, _ := open(t, Options{Hosts: []string{"http://" + l.Addr().String()}, APIKey: secret})
+		io.WriteString(conn, "ApiKey "+secret+"\r\n\r\n")
+	})
+	c, _ := open(t, Options{Hosts: []string{"http://" + address}, APIKey: secret})
 	fails(t, c, "***")
 }
 

@@ -61,6 +61,20 @@ func goneRig(t *testing.T) (r *rig, out *Batch) {
 	return r, out
 }
 
+// outlives opens the spool again: all that one run said to be there comes, and what it has lost does not.
+func (r *rig) outlives(st Stats) {
+	r.t.Helper()
+	r.open()
+	if next := r.Stats(); next.Damaged > 0 || next.Entries != st.Entries {
+		r.t.Errorf("before %+v, after %+v", st, next)
+	}
+	r.ship()
+	if len(r.got)+int(st.Damaged) != r.next {
+		r.t.Errorf("%d came, %d are lost of %d", len(r.got), st.Damaged, r.next)
+	}
+	r.close()
+}
+
 // Removed while it runs: what was in the files alone is counted as lost, the rest is
 // written again, and the disk is used on.
 func TestGone(t *testing.T) {
@@ -85,15 +99,7 @@ func TestGone(t *testing.T) {
 					t.Errorf("%d bytes on disk, %d are counted", disk, st.Bytes)
 				}
 				r.abandon() // all that is left is on disk
-				r.open()
-				if next := r.Stats(); next.Damaged > 0 || next.Entries != st.Entries {
-					t.Errorf("before %+v, after %+v", st, next)
-				}
-				r.ship()
-				if len(r.got)+int(st.Damaged) != r.next {
-					t.Errorf("%d came, %d are lost of %d", len(r.got), st.Damaged, r.next)
-				}
-				r.close()
+				r.outlives(st)
 			})
 		})
 	}
@@ -124,15 +130,7 @@ func TestGoneAtClose(t *testing.T) {
 					}
 					r.close()
 					st := r.Stats()
-					r.open()
-					if next := r.Stats(); next.Damaged > 0 || next.Entries != st.Entries {
-						t.Errorf("before %+v, after %+v", st, next)
-					}
-					r.ship()
-					if len(r.got)+int(st.Damaged) != r.next {
-						t.Errorf("%d came, %d are lost of %d", len(r.got), st.Damaged, r.next)
-					}
-					r.close()
+					r.outlives(st)
 				})
 			})
 		}

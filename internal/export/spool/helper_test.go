@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"sensor/internal/events"
+	"sensor/internal/logtest"
 )
 
 // A rig is a spool under test, with a shipper that knows what was appended.
@@ -27,7 +28,7 @@ type rig struct {
 	ledger *events.Ledger
 	next   int         // number of the next event
 	got    map[int]int // how often each was delivered
-	log    syncBuffer
+	log    logtest.Buffer
 
 	mu   sync.Mutex
 	told map[string]uint64 // losses, by reason and kind
@@ -268,23 +269,6 @@ func (r *rig) disk() (bytes int64) {
 		r.t.Error(err)
 	}
 	return bytes
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func readFile(t *testing.T, path string) []byte {
